@@ -1,0 +1,22 @@
+using Microsoft.AspNetCore.Identity;
+
+namespace Annotator.Web.Data;
+
+/// <summary>Somebody with an account: an annotator, an admin, or both.</summary>
+public sealed class Person : IdentityUser
+{
+    /// <summary>The name that stands for this person in exports; random, never derived from the user name.</summary>
+    public required string Pseudonym { get; set; }
+
+    public required DateTime CreatedAt { get; set; }
+
+    /// <summary>When this person was last seen at the desk (UTC); decides how many comparisons are kept in stock.</summary>
+    public DateTime? LastAnnotatingAt { get; set; }
+}
+
+/// <summary>The roles of Identity, by name.</summary>
+public static class Roles
+{
+    public const string Admin = "admin";
+    public const string Annotator = "annotator";
+}

@@ -1,0 +1,39 @@
+namespace Annotator.Web.Data;
+
+/// <summary>One annotation project: prompts, guidelines, sampling and round options, and its line of policies.</summary>
+public sealed class Study
+{
+    public long Id { get; set; }
+    public required string Name { get; set; }
+
+    /// <summary>Markdown, shown in the drawer beside the desk.</summary>
+    public required string Guidelines { get; set; }
+
+    /// <summary>Raised with every change of the guidelines and stored with each judgment.</summary>
+    public int GuidelinesVersion { get; set; } = 1;
+
+    /// <summary>How responses are drawn from the current policy.</summary>
+    public required StudySampling Sampling { get; set; }
+
+    /// <summary>Start a round after this many new judgments that state a preference; null = by hand only.</summary>
+    public int? AutomaticRoundEvery { get; set; }
+
+    /// <summary>The newest policy, the one that is sampled from.</summary>
+    public long? CurrentPolicyId { get; set; }
+    public Policy? CurrentPolicy { get; set; }
+
+    public required DateTime CreatedAt { get; set; }
+}
+
+/// <summary>The sampling options of a study (a complex type, columns of the study's row).</summary>
+public sealed record StudySampling
+{
+    public double Temperature { get; init; } = 1;
+    public double TopP { get; init; } = 1;
+
+    /// <summary>0 = all tokens.</summary>
+    public int TopK { get; init; }
+
+    /// <summary>At most this many tokens a response.</summary>
+    public int MaxTokens { get; init; } = 64;
+}

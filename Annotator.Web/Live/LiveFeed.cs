@@ -1,0 +1,60 @@
+using System.Collections.Concurrent;
+
+namespace Annotator.Web.Live;
+
+/// <summary>
+/// What happened, told in process to pages and to the hub. The database is the truth; an event only says "look".
+/// </summary>
+public abstract record LiveEvent(long StudyId);
+
+/// <summary>A judgment was committed or withdrawn.</summary>
+public sealed record JudgmentCounted(long StudyId, int Total) : LiveEvent(StudyId);
+
+/// <summary>The queue or the state of a round changed, or it logged a step (then with its metrics, by name).</summary>
+public sealed record RoundProgress(long StudyId, long RoundId, int Step, int Steps, IReadOnlyDictionary<string, double> Metrics) : LiveEvent(StudyId);
+
+/// <summary>A round left the running state, or entered the queue or it.</summary>
+public sealed record RoundChanged(long StudyId, long RoundId, string State) : LiveEvent(StudyId);
+
+/// <summary>A new policy serves the study.</summary>
+public sealed record PolicyPublished(long StudyId, long PolicyId, int Number) : LiveEvent(StudyId);
+
+/// <summary>New comparisons of the newest policy are in stock.</summary>
+public sealed record FreshResponsesReady(long StudyId, int PolicyNumber, IReadOnlyList<long> ComparisonIds) : LiveEvent(StudyId);
+
+/// <summary>The in-process feed. Handlers run on the publisher's thread and must return at once (pages re-enter with InvokeAsync).</summary>
+public sealed class LiveFeed(ILogger<LiveFeed> logger)
+{
+    private readonly ConcurrentDictionary<Guid, Action<LiveEvent>> handlers = new();
+
+    /// <summary>Hears every event until the result is disposed.</summary>
+    public IDisposable Subscribe(Action<LiveEvent> handler)
+    {
+        var id = Guid.NewGuid();
+        handlers[id] = handler;
+        return new Subscription(() => handlers.TryRemove(id, out _));
+    }
+
+    /// <summary>Tells everybody; one handler's failure is logged and does not keep the event from the others.</summary>
+    public void Publish(LiveEvent what)
+    {
+        foreach (var handler in handlers.Values)
+        {
+            try
+            {
+                handler(what);
+            }
+#pragma warning disable CA1031 // Any failure of one listener is that listener's own.
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                logger.LogError(e, "A listener failed on {Event}", what);
+            }
+        }
+    }
+
+    private sealed class Subscription(Action end) : IDisposable
+    {
+        public void Dispose() => end();
+    }
+}
