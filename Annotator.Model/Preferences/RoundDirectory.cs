@@ -1,0 +1,27 @@
+namespace Annotator.Model.Preferences;
+
+/// <summary>
+/// The files of one round: what the trainer reads (options, preferences) and what it writes (metrics, checkpoint,
+/// policy, result). A round is a pure function of its directory.
+/// </summary>
+/// <param name="Root">The directory; need not exist yet.</param>
+public sealed record RoundDirectory(string Root)
+{
+    public string Options => Path.Combine(Root, "options.json");
+
+    public string Preferences => Path.Combine(Root, "preferences.jsonl");
+
+    /// <summary>One <see cref="RoundMetrics"/> a line, appended while the round trains.</summary>
+    public string Metrics => Path.Combine(Root, "metrics.jsonl");
+
+    /// <summary>What <c>--resume</c> goes on from; removed at success.</summary>
+    public string Checkpoint => Path.Combine(Root, "checkpoint");
+
+    /// <summary>The new policy as a Hugging Face directory; there only after success.</summary>
+    public string Policy => Path.Combine(Root, "policy");
+
+    public string Result => Path.Combine(Root, "result.json");
+
+    /// <summary>A path of options.json: absolute, or relative to the round directory.</summary>
+    public string Resolve(string path) => Path.GetFullPath(path, Path.GetFullPath(Root));
+}
