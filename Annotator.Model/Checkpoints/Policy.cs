@@ -1,0 +1,36 @@
+using System.Text.Json.Nodes;
+using Annotator.Model.LanguageModels;
+using Annotator.Model.Tokenization;
+
+namespace Annotator.Model.Checkpoints;
+
+/// <summary>A policy that has been opened: the model with its configuration and, where the directory has one, its tokenizer.</summary>
+public sealed class Policy : IDisposable
+{
+    /// <summary>Where it was read from; the source of the files that a save copies.</summary>
+    public required string Directory { get; init; }
+
+    /// <summary>config.json.</summary>
+    public required JsonObject Config { get; init; }
+
+    /// <summary>The model; disposed with the policy.</summary>
+    public required LanguageModel Model { get; init; }
+
+    /// <summary>Null where the directory has no tokenizer files: then only token ids go in and out.</summary>
+    public TextTokenizer? Tokenizer { get; init; }
+
+    /// <summary>The id that ends a text: the tokenizer's, else config.json's <c>eos_token_id</c>; null if neither says.</summary>
+    public int? EndOfTextId => Tokenizer?.EndOfTextId ?? Config["eos_token_id"] switch
+    {
+        JsonArray { Count: > 0 } several => several[0]?.GetValue<int>(),
+        JsonValue one => one.GetValue<int>(),
+        _ => null,
+    };
+
+    /// <summary>The tokenizer, where text has to be read or written.</summary>
+    /// <exception cref="PolicyException">There is none.</exception>
+    public TextTokenizer RequireTokenizer() => Tokenizer
+        ?? throw new PolicyException($"The policy {Directory} has no tokenizer files (vocab.json and merges.txt), so it can take token ids but no text.");
+
+    public void Dispose() => Model.Dispose();
+}

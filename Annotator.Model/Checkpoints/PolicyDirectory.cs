@@ -1,0 +1,242 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Annotator.Model.LanguageModels;
+using Annotator.Model.Tokenization;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Annotator.Model.Checkpoints;
+
+/// <summary>A policy on disk: a Hugging Face directory with config.json, safetensors (one file, or shards with an index) and tokenizer files.</summary>
+public static class PolicyDirectory
+{
+    public const string ConfigFile = "config.json";
+    public const string WeightsFile = "model.safetensors";
+    private const string IndexFile = "model.safetensors.index.json";
+
+    /// <summary>Files that travel with the weights, where they exist.</summary>
+    private static readonly string[] CompanionFiles =
+    [
+        "vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+        "added_tokens.json", "tokenizer.model", "chat_template.jinja", "generation_config.json",
+    ];
+
+    /// <summary>Opens a policy.</summary>
+    /// <param name="path">The directory.</param>
+    /// <param name="device">Where the weights go; the CPU unless given.</param>
+    /// <param name="dtype">The type in which it computes; Float32 unless given, whatever the file stores.</param>
+    /// <exception cref="PolicyException">The directory, its configuration or its weights can't be used.</exception>
+    public static Policy Open(string path, Device? device = null, ScalarType dtype = ScalarType.Float32)
+    {
+        var config = ReadConfig(path);
+        var architecture = ReadArchitecture(config, Path.Combine(path, ConfigFile));
+        try
+        {
+            var model = architecture.Build(ReadWeights(path, architecture, device ?? CPU, dtype));
+            return new Policy { Directory = path, Config = config, Model = model, Tokenizer = TextTokenizer.Open(path) };
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
+        {
+            throw new PolicyException($"The policy {path} can't be opened: {e.Message}", e);
+        }
+    }
+
+    /// <summary>A policy to be trained from scratch.</summary>
+    /// <param name="configPath">A Hugging Face config.json.</param>
+    /// <param name="tokenizerPath">The directory of its tokenizer files.</param>
+    /// <param name="seed">Of the random weights.</param>
+    /// <param name="device">Where the weights go; the CPU unless given.</param>
+    /// <exception cref="PolicyException">The configuration or the tokenizer can't be used, or they don't fit each other.</exception>
+    public static Policy Initialise(string configPath, string tokenizerPath, long seed, Device? device = null)
+    {
+        var config = ParseConfig(configPath);
+        var architecture = ReadArchitecture(config, configPath);
+        var tokenizer = TextTokenizer.Open(tokenizerPath)
+            ?? throw new PolicyException($"There are no tokenizer files (vocab.json and merges.txt) in {tokenizerPath}.");
+        var model = architecture.Initialise(seed, device ?? CPU);
+        if (tokenizer.VocabularySize > model.VocabularySize)
+        {
+            throw new PolicyException($"The tokenizer in {tokenizerPath} has {tokenizer.VocabularySize} tokens, more than the {model.VocabularySize} of {configPath}.");
+        }
+
+        return new Policy { Directory = tokenizerPath, Config = config, Model = model, Tokenizer = tokenizer };
+    }
+
+    /// <summary>
+    /// Saves a policy: each file is written beside its place and renamed, the weights before config.json, so that
+    /// a directory with a config.json is complete.
+    /// </summary>
+    /// <param name="policy">Tokenizer files are copied from its directory.</param>
+    /// <param name="path">Made if need be; files of the same names are replaced.</param>
+    /// <param name="dtype">Float32, Float16 or BFloat16.</param>
+    public static void Save(Policy policy, string path, ScalarType dtype = ScalarType.Float32)
+    {
+        Directory.CreateDirectory(path);
+        foreach (var name in CompanionFiles)
+        {
+            var source = Path.Combine(policy.Directory, name);
+            if (File.Exists(source) && Path.GetFullPath(source) != Path.GetFullPath(Path.Combine(path, name)))
+            {
+                WriteBeside(Path.Combine(path, name), temporary => File.Copy(source, temporary, overwrite: true));
+            }
+        }
+
+        WriteBeside(Path.Combine(path, WeightsFile), temporary => Safetensors.Write(temporary, policy.Model.Parameters, dtype));
+        WriteBeside(Path.Combine(path, ConfigFile), temporary => File.WriteAllText(temporary, policy.Config.ToJsonString(Indented) + "\n"));
+    }
+
+    /// <summary>
+    /// The policy's name in the registry: SHA-256, in hexadecimal, of the names and contents of its configuration,
+    /// weights and tokenizer files (not of a model card or a log beside them).
+    /// </summary>
+    /// <exception cref="PolicyException">There is no config.json or no weights.</exception>
+    public static string Hash(string path)
+    {
+        RequireConfig(path);
+        using var whole = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var files = Directory.EnumerateFiles(path)
+            .Where(file => Path.GetFileName(file) is var name
+                && (name is ConfigFile or IndexFile || CompanionFiles.Contains(name) || Path.GetExtension(name) == ".safetensors"))
+            .OrderBy(Path.GetFileName, StringComparer.Ordinal);
+        foreach (var file in files)
+        {
+            using var stream = File.OpenRead(file);
+            whole.AppendData(Encoding.UTF8.GetBytes($"{Path.GetFileName(file)}\n"));
+            whole.AppendData(SHA256.HashData(stream));
+        }
+
+        return Convert.ToHexStringLower(whole.GetHashAndReset());
+    }
+
+    /// <summary>Reads and parses config.json.</summary>
+    /// <exception cref="PolicyException">There is none, or it is not a JSON object.</exception>
+    public static JsonObject ReadConfig(string path)
+    {
+        RequireConfig(path);
+        return ParseConfig(Path.Combine(path, ConfigFile));
+    }
+
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+
+    private static void RequireConfig(string path)
+    {
+        if (!Directory.Exists(path))
+        {
+            throw new PolicyException($"The policy directory {path} does not exist.");
+        }
+
+        if (!File.Exists(Path.Combine(path, ConfigFile)))
+        {
+            throw new PolicyException($"The directory {path} has no config.json, so it is not a policy in Hugging Face format.");
+        }
+    }
+
+    private static JsonObject ParseConfig(string file)
+    {
+        try
+        {
+            return JsonNode.Parse(File.ReadAllText(file)) as JsonObject
+                ?? throw new PolicyException($"{file} is not a JSON object.");
+        }
+        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
+        {
+            throw new PolicyException($"{file} can't be read: {e.Message}", e);
+        }
+    }
+
+    private static Architecture ReadArchitecture(JsonObject config, string file)
+    {
+        try
+        {
+            return Architecture.Of(config);
+        }
+        catch (Exception e) when (e is FormatException or NotSupportedException)
+        {
+            throw new PolicyException($"{file} can't be used: {e.Message}.", e);
+        }
+    }
+
+    private static Dictionary<string, Tensor> ReadWeights(string path, Architecture architecture, Device device, ScalarType dtype)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        var shapes = architecture.Parameters.ToDictionary(parameter => parameter.Name);
+        var read = new Dictionary<string, Tensor>();
+        List<string> unknown = [];
+        foreach (var file in WeightFiles(path))
+        {
+            using var safetensors = Safetensors.Open(file);
+            foreach (var (name, entry) in safetensors.Entries)
+            {
+                if (architecture.CanonicalName(name) is not { } canonical)
+                {
+                    continue;
+                }
+
+                if (!shapes.TryGetValue(canonical, out var expected))
+                {
+                    unknown.Add(name);
+                    continue;
+                }
+
+                if (!entry.Shape.SequenceEqual(expected.Shape))
+                {
+                    throw new PolicyException($"The tensor \"{name}\" in {file} is [{string.Join(", ", entry.Shape)}]; config.json says [{string.Join(", ", expected.Shape)}].");
+                }
+
+                read[canonical] = safetensors.Read(name).to(dtype).to(device);
+            }
+        }
+
+        if (unknown.Count > 0)
+        {
+            throw new PolicyException($"The policy {path} has tensors that a {architecture.ModelType} of its config.json does not know: {Some(unknown)}.");
+        }
+
+        var missing = architecture.Parameters.Select(parameter => parameter.Name).Where(name => !read.ContainsKey(name)).ToList();
+        if (missing.Count > 0)
+        {
+            throw new PolicyException($"The policy {path} lacks tensors that its config.json asks for: {Some(missing)}.");
+        }
+
+        return architecture.Parameters.ToDictionary(parameter => parameter.Name, parameter => read[parameter.Name].MoveToOuterDisposeScope());
+    }
+
+    private static List<string> WeightFiles(string path)
+    {
+        if (File.Exists(Path.Combine(path, WeightsFile)))
+        {
+            return [Path.Combine(path, WeightsFile)];
+        }
+
+        var index = Path.Combine(path, IndexFile);
+        if (!File.Exists(index))
+        {
+            throw new PolicyException($"The directory {path} has no {WeightsFile} (weights in other formats, such as pytorch_model.bin, can't be read).");
+        }
+
+        try
+        {
+            var names = JsonNode.Parse(File.ReadAllText(index))?["weight_map"]?.AsObject().Select(pair => pair.Value!.GetValue<string>())
+                ?? throw new PolicyException($"{index} has no \"weight_map\".");
+            // Only plain names: an index must not reach outside its directory.
+            return [.. names.Distinct().Order(StringComparer.Ordinal).Select(name => Path.Combine(path, Path.GetFileName(name)))];
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            throw new PolicyException($"{index} can't be read: {e.Message}", e);
+        }
+    }
+
+    private static string Some(List<string> names) =>
+        string.Join(", ", names.Take(3)) + (names.Count > 3 ? $" and {names.Count - 3} more" : "");
+
+    private static void WriteBeside(string path, Action<string> write)
+    {
+        var temporary = path + ".partial";
+        write(temporary);
+        File.Move(temporary, path, overwrite: true);
+    }
+}

@@ -1,0 +1,309 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Annotator.Model.LanguageModels;
+
+/// <summary>GPT-2's shape, from the keys of Hugging Face's config.json.</summary>
+public sealed record Gpt2Config
+{
+    /// <summary>vocab_size.</summary>
+    public required int VocabularySize { get; init; }
+
+    /// <summary>n_positions.</summary>
+    public required int ContextLength { get; init; }
+
+    /// <summary>n_embd.</summary>
+    public required int Width { get; init; }
+
+    /// <summary>n_layer.</summary>
+    public required int Layers { get; init; }
+
+    /// <summary>n_head.</summary>
+    public required int Heads { get; init; }
+
+    /// <summary>n_inner; four times the width unless given.</summary>
+    public required int InnerWidth { get; init; }
+
+    /// <summary>layer_norm_epsilon.</summary>
+    public double NormEpsilon { get; init; } = 1e-5;
+
+    /// <summary>activation_function: gelu_new, gelu or relu.</summary>
+    public string Activation { get; init; } = "gelu_new";
+
+    /// <summary>initializer_range.</summary>
+    public double InitialDeviation { get; init; } = 0.02;
+
+    /// <summary>tie_word_embeddings: the head is the token embedding.</summary>
+    public bool TiedHead { get; init; } = true;
+
+    /// <summary>scale_attn_weights: divide by √d.</summary>
+    public bool ScaleAttention { get; init; } = true;
+
+    /// <summary>scale_attn_by_inverse_layer_idx: divide by the layer's number too.</summary>
+    public bool ScaleAttentionByLayer { get; init; }
+
+    /// <summary>Reads config.json.</summary>
+    /// <exception cref="FormatException">A key is missing or makes no sense.</exception>
+    /// <exception cref="NotSupportedException">An activation function that is not known here.</exception>
+    public static Gpt2Config Read(JsonObject config)
+    {
+        var width = Integer("n_embd") ?? throw new FormatException("it has no \"n_embd\"");
+        var read = new Gpt2Config
+        {
+            VocabularySize = Integer("vocab_size") ?? throw new FormatException("it has no \"vocab_size\""),
+            ContextLength = Integer("n_positions") ?? Integer("n_ctx") ?? throw new FormatException("it has no \"n_positions\""),
+            Width = width,
+            Layers = Integer("n_layer") ?? throw new FormatException("it has no \"n_layer\""),
+            Heads = Integer("n_head") ?? throw new FormatException("it has no \"n_head\""),
+            InnerWidth = Integer("n_inner") ?? 4 * width,
+            NormEpsilon = Value<double>("layer_norm_epsilon") ?? 1e-5,
+            Activation = config["activation_function"]?.ToString() ?? "gelu_new",
+            InitialDeviation = Value<double>("initializer_range") ?? 0.02,
+            TiedHead = Value<bool>("tie_word_embeddings") ?? true,
+            ScaleAttention = Value<bool>("scale_attn_weights") ?? true,
+            ScaleAttentionByLayer = Value<bool>("scale_attn_by_inverse_layer_idx") ?? false,
+        };
+        if (read.Width % read.Heads != 0)
+        {
+            throw new FormatException($"\"n_embd\" ({read.Width}) is not a multiple of \"n_head\" ({read.Heads})");
+        }
+
+        if (read.Activation is not ("gelu_new" or "gelu_pytorch_tanh" or "gelu" or "relu"))
+        {
+            throw new NotSupportedException($"the activation function \"{read.Activation}\" is not known here (known: gelu_new, gelu_pytorch_tanh, gelu, relu)");
+        }
+
+        return read;
+
+        int? Integer(string key) => Value<int>(key) is not { } value ? null
+            : value > 0 ? value : throw new FormatException($"\"{key}\" is {value}; it must be positive");
+
+        T? Value<T>(string key) where T : struct
+        {
+            try
+            {
+                return config[key]?.Deserialize<T>();
+            }
+            catch (JsonException)
+            {
+                throw new FormatException($"\"{key}\" is {config[key]?.ToJsonString()}, which is not a {typeof(T).Name}");
+            }
+        }
+    }
+
+    /// <summary>The tensors of this shape, as in openai-community/gpt2: Conv1D weights are [in, out].</summary>
+    public Architecture Architecture() => new(
+        "gpt2",
+        [.. ParameterShapes()],
+        CanonicalName,
+        parameters => new Gpt2(this, parameters));
+
+    private IEnumerable<ParameterShape> ParameterShapes()
+    {
+        // Radford et al. (2019), section 2.3: residual projections start smaller, by 1/√(number of residual layers).
+        var residual = InitialDeviation / Math.Sqrt(2.0 * Layers);
+
+        yield return new("transformer.wte.weight", [VocabularySize, Width], 0, InitialDeviation);
+        yield return new("transformer.wpe.weight", [ContextLength, Width], 0, InitialDeviation);
+        for (var i = 0; i < Layers; i++)
+        {
+            var block = $"transformer.h.{i}";
+            yield return new($"{block}.ln_1.weight", [Width], 1, 0);
+            yield return new($"{block}.ln_1.bias", [Width], 0, 0);
+            yield return new($"{block}.attn.c_attn.weight", [Width, 3L * Width], 0, InitialDeviation);
+            yield return new($"{block}.attn.c_attn.bias", [3L * Width], 0, 0);
+            yield return new($"{block}.attn.c_proj.weight", [Width, Width], 0, residual);
+            yield return new($"{block}.attn.c_proj.bias", [Width], 0, 0);
+            yield return new($"{block}.ln_2.weight", [Width], 1, 0);
+            yield return new($"{block}.ln_2.bias", [Width], 0, 0);
+            yield return new($"{block}.mlp.c_fc.weight", [Width, InnerWidth], 0, InitialDeviation);
+            yield return new($"{block}.mlp.c_fc.bias", [InnerWidth], 0, 0);
+            yield return new($"{block}.mlp.c_proj.weight", [InnerWidth, Width], 0, residual);
+            yield return new($"{block}.mlp.c_proj.bias", [Width], 0, 0);
+        }
+
+        yield return new("transformer.ln_f.weight", [Width], 1, 0);
+        yield return new("transformer.ln_f.bias", [Width], 0, 0);
+        if (!TiedHead)
+        {
+            yield return new("lm_head.weight", [VocabularySize, Width], 0, InitialDeviation);
+        }
+    }
+
+    /// <summary>The hub's own "gpt2" has no prefix and stores the causal mask in each block; a tied head may be stored twice.</summary>
+    private string? CanonicalName(string name)
+    {
+        if (name == "lm_head.weight")
+        {
+            return TiedHead ? null : name;
+        }
+
+        if (name.EndsWith(".attn.bias", StringComparison.Ordinal) || name.EndsWith(".attn.masked_bias", StringComparison.Ordinal))
+        {
+            return null;
+        }
+
+        return name.StartsWith("transformer.", StringComparison.Ordinal) ? name : "transformer." + name;
+    }
+}
+
+/// <summary>GPT-2 (Radford et al. 2019): learned positions, pre-norm blocks, GELU, by default a tied head.</summary>
+public sealed class Gpt2 : LanguageModel
+{
+    private readonly Gpt2Config _config;
+    private readonly Tensor _tokens, _positions, _normWeight, _normBias, _head;
+    private readonly Block[] _blocks;
+
+    /// <param name="config">The shape.</param>
+    /// <param name="parameters">All tensors that <see cref="Gpt2Config.Architecture"/> names; owned by the model from here on.</param>
+    public Gpt2(Gpt2Config config, IReadOnlyDictionary<string, Tensor> parameters)
+        : base(parameters)
+    {
+        _config = config;
+        _tokens = parameters["transformer.wte.weight"];
+        _positions = parameters["transformer.wpe.weight"];
+        _normWeight = parameters["transformer.ln_f.weight"];
+        _normBias = parameters["transformer.ln_f.bias"];
+        _head = config.TiedHead ? _tokens : parameters["lm_head.weight"];
+        _blocks = [.. Enumerable.Range(0, config.Layers).Select(i => new Block(this, i))];
+    }
+
+    public override int VocabularySize => _config.VocabularySize;
+
+    public override int ContextLength => _config.ContextLength;
+
+    public override int Layers => _config.Layers;
+
+    public override int Width => _config.Width;
+
+    public override int KeyValueHeads => _config.Heads;
+
+    public override int HeadWidth => _config.Width / _config.Heads;
+
+    public override Tensor Hidden(Tensor ids, Tensor? positions = null, Tensor? attentionMask = null, KeyValueCache? cache = null)
+    {
+        using var scope = NewDisposeScope();
+        var x = Embed(ids, positions, cache);                                                     // (B, T, C)
+        var mask = Attention.Mask(attentionMask, ids.shape[1], ids.shape[1] + (cache?.Length ?? 0), ids.device);
+        foreach (var block in _blocks)
+        {
+            x = block.Forward(x, mask, cache);
+        }
+
+        cache?.Advance(ids.shape[1]);
+        return nn.functional.layer_norm(x, [Width], _normWeight, _normBias, _config.NormEpsilon).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The embeddings' sum, each block's output, and last the output after the final norm: what transformers calls output_hidden_states.</summary>
+    /// <returns>Layers + 1 tensors, (B, T, C) each.</returns>
+    public IReadOnlyList<Tensor> HiddenStates(Tensor ids)
+    {
+        using var scope = NewDisposeScope();
+        List<Tensor> states = [Embed(ids, null, null)];
+        foreach (var block in _blocks)
+        {
+            states.Add(block.Forward(states[^1], null, null));
+        }
+
+        states[^1] = nn.functional.layer_norm(states[^1], [Width], _normWeight, _normBias, _config.NormEpsilon);
+        states.ForEach(state => state.MoveToOuterDisposeScope());
+        return states;
+    }
+
+    public override Tensor Logits(Tensor hidden) => nn.functional.linear(hidden, _head);
+
+    private Tensor Embed(Tensor ids, Tensor? positions, KeyValueCache? cache)
+    {
+        var past = cache?.Length ?? 0;
+        if (past + ids.shape[1] > ContextLength && positions is null)
+        {
+            throw new ArgumentException($"{past + ids.shape[1]} tokens are more than the model's context of {ContextLength}.", nameof(ids));
+        }
+
+        positions ??= arange(past, past + ids.shape[1], ScalarType.Int64, ids.device);            // (T)
+        var x = Rows(_tokens, ids) + Rows(_positions, positions);                                 // (B, T, C)
+        return Dropout > 0 ? nn.functional.dropout(x, Dropout) : x;
+
+        Tensor Rows(Tensor table, Tensor indices) =>
+            table.index_select(0, indices.reshape(-1)).view([.. indices.shape, Width]);
+    }
+
+    private sealed class Block
+    {
+        private readonly Gpt2 _model;
+        private readonly int _layer;
+        private readonly double _queryScale;
+        private readonly Tensor _norm1Weight, _norm1Bias, _attentionWeight, _attentionBias, _projectionWeight, _projectionBias;
+        private readonly Tensor _norm2Weight, _norm2Bias, _innerWeight, _innerBias, _outerWeight, _outerBias;
+
+        public Block(Gpt2 model, int layer)
+        {
+            _model = model;
+            _layer = layer;
+            var config = model._config;
+            _queryScale = (config.ScaleAttention ? 1 : Math.Sqrt(model.HeadWidth)) / (config.ScaleAttentionByLayer ? layer + 1 : 1);
+
+            Tensor Parameter(string name) => model.Parameters[$"transformer.h.{layer}.{name}"];
+            (_norm1Weight, _norm1Bias) = (Parameter("ln_1.weight"), Parameter("ln_1.bias"));
+            (_attentionWeight, _attentionBias) = (Parameter("attn.c_attn.weight"), Parameter("attn.c_attn.bias"));
+            (_projectionWeight, _projectionBias) = (Parameter("attn.c_proj.weight"), Parameter("attn.c_proj.bias"));
+            (_norm2Weight, _norm2Bias) = (Parameter("ln_2.weight"), Parameter("ln_2.bias"));
+            (_innerWeight, _innerBias) = (Parameter("mlp.c_fc.weight"), Parameter("mlp.c_fc.bias"));
+            (_outerWeight, _outerBias) = (Parameter("mlp.c_proj.weight"), Parameter("mlp.c_proj.bias"));
+        }
+
+        public Tensor Forward(Tensor x, Tensor? mask, KeyValueCache? cache)                       // (B, T, C)
+        {
+            x = x + Attend(Norm(x, _norm1Weight, _norm1Bias), mask, cache);
+            return x + FeedForward(Norm(x, _norm2Weight, _norm2Bias));
+        }
+
+        private Tensor Attend(Tensor x, Tensor? mask, KeyValueCache? cache)
+        {
+            var (rows, length) = (x.shape[0], x.shape[1]);
+            var qkv = Project(x, _attentionWeight, _attentionBias)                                // (B, T, 3C)
+                .view(rows, length, 3, _model.KeyValueHeads, _model.HeadWidth)
+                .permute(2, 0, 3, 1, 4)                                                           // (3, B, heads, T, d)
+                .unbind(0);
+            var (query, key, value) = (qkv[0], qkv[1], qkv[2]);
+            if (_queryScale != 1)
+            {
+                query = query * _queryScale;
+            }
+
+            if (cache is not null)
+            {
+                (key, value) = cache.Append(_layer, key, value);                                  // (B, heads, S, d)
+            }
+
+            var attended = Attention.Attend(query, key, value, mask, _model.Dropout);             // (B, heads, T, d)
+            return Drop(Project(attended.transpose(1, 2).reshape(rows, length, _model.Width), _projectionWeight, _projectionBias));
+        }
+
+        private Tensor FeedForward(Tensor x)
+        {
+            var inner = Project(x, _innerWeight, _innerBias);                                     // (B, T, 4C)
+            var active = _model._config.Activation switch
+            {
+                "relu" => inner.relu(),
+                "gelu" => inner.gelu(),
+                _ => nn.functional.gelu(inner, TorchSharp.Modules.GELU.Approximate.tanh),
+            };
+            return Drop(Project(active, _outerWeight, _outerBias));                               // (B, T, C)
+        }
+
+        private Tensor Norm(Tensor x, Tensor weight, Tensor bias) =>
+            nn.functional.layer_norm(x, [_model.Width], weight, bias, _model._config.NormEpsilon);
+
+        private Tensor Drop(Tensor x) => _model.Dropout > 0 ? nn.functional.dropout(x, _model.Dropout) : x;
+
+        /// <summary>x·W + b with W [in, out].</summary>
+        private static Tensor Project(Tensor x, Tensor weight, Tensor bias)
+        {
+            var shape = x.shape;
+            return addmm(bias, x.view(-1, shape[^1]), weight, 1, 1).view([.. shape[..^1], weight.shape[1]]);
+        }
+    }
+}
