@@ -1,0 +1,373 @@
+using Annotator.Web.Annotating;
+using Annotator.Web.Data;
+using Annotator.Web.Live;
+
+namespace Annotator.Tests.Web.Annotating;
+
+public sealed class DeskTests : IDisposable
+{
+    private readonly DeskDatabase database = new();
+    private readonly SignedInAnnotator ada;
+    private readonly SignedInAnnotator ben;
+
+    public DeskTests() => (ada, ben) = (database.AddAnnotator("ada"), database.AddAnnotator("ben"));
+
+    private Desk Desk => database.Desk;
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task An_annotator_takes_a_comparison_judges_it_and_goes_on_with_the_prefetched_one()
+    {
+        database.AddComparisons(3);
+
+        var onScreen = (await Next(ada))!;
+        var prefetched = (await Next(ada, onScreen))!;
+        var result = await Desk.JudgeAsync(ada, Press(onScreen, Answer.Left), Cancel);
+
+        prefetched.Id.ShouldNotBe(onScreen.Id);
+        result.ShouldSatisfyAllConditions(
+            r => r.AlreadyJudged.ShouldBeFalse(),
+            r => r.Counts.ShouldBe(new DeskCounts(Today: 1, All: 1)),
+            r => r.HeldIds.ShouldBe([prefetched.Id]));
+        var judgment = database.Judgments().ShouldHaveSingleItem();
+        judgment.Ranking.ShouldBe([[onScreen.Sides[0]], [onScreen.Sides[1]]]);
+        judgment.SidesShown.ShouldBe(onScreen.Sides);
+        judgment.Seconds.ShouldBe(2.5);
+        database.Reread(onScreen.Id).ShouldSatisfyAllConditions(
+            c => c.JudgmentCount.ShouldBe(1),
+            c => c.LeasedToId.ShouldBeNull());
+    }
+
+    [Fact]
+    public async Task A_leased_comparison_is_not_given_to_another_until_the_lease_expires()
+    {
+        database.AddComparison();
+        var adas = (await Next(ada))!;
+
+        (await Next(ben)).ShouldBeNull();
+        database.Clock.Move(Desk.Lease + TimeSpan.FromSeconds(1));
+        (await Next(ben))!.Id.ShouldBe(adas.Id);
+    }
+
+    [Fact]
+    public async Task A_reload_brings_back_what_was_on_screen_with_the_same_sides()
+    {
+        database.AddComparisons(5);
+        var onScreen = (await Next(ada))!;
+        var prefetched = (await Next(ada, onScreen))!;
+        database.Clock.Move(TimeSpan.FromMinutes(2));
+
+        var reloaded = (await database.NewDesk().NextAsync(database.StudyId, ada, [], Cancel))!;
+
+        (reloaded.Id, reloaded.Left, reloaded.Right).ShouldBe((onScreen.Id, onScreen.Left, onScreen.Right));
+        (await Next(ada, reloaded))!.Id.ShouldBe(prefetched.Id);
+    }
+
+    [Fact]
+    public async Task The_newest_policy_comes_first()
+    {
+        database.AddComparisons(2);
+        database.AddPolicy();
+        var fresh = database.AddComparison();
+
+        (await Next(ada))!.Id.ShouldBe(fresh.Id);
+    }
+
+    [Fact]
+    public async Task Only_unretired_comparisons_for_training_are_handed_out()
+    {
+        database.AddComparison(purpose: ComparisonPurpose.Evaluation);
+        var retired = database.AddComparison();
+        await using (var db = database.CreateDbContext())
+        {
+            db.Comparisons.Single(c => c.Id == retired.Id).RetiredAt = database.Clock.Now;
+            await db.SaveChangesAsync(Cancel);
+        }
+
+        (await Next(ada)).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task A_prompt_comes_back_with_a_new_policy_but_never_twice_under_one()
+    {
+        var prompt = database.AddPrompt("One summer night");
+        database.AddComparisons(2, prompt.Id);
+
+        var first = (await Next(ada))!;
+        (await Next(ada, first)).ShouldBeNull("its sibling must not be prefetched beside it");
+        await Desk.JudgeAsync(ada, Press(first, Answer.Skip, SkipReason.CannotJudge), Cancel);
+        (await Next(ada)).ShouldBeNull("she skipped that prompt under this policy");
+        (await Next(ben)).ShouldNotBeNull("he has not seen it");
+
+        database.AddPolicy();
+        var fresh = database.AddComparison(prompt.Id);
+        (await Next(ada))!.Id.ShouldBe(fresh.Id);
+    }
+
+    [Fact]
+    public async Task A_repeat_of_the_same_press_finds_the_judgment_it_made()
+    {
+        database.AddComparison();
+        var press = Press((await Next(ada))!, Answer.Right);
+
+        await Desk.JudgeAsync(ada, press, Cancel);
+        var repeat = await Desk.JudgeAsync(ada, press, Cancel);
+
+        repeat.AlreadyJudged.ShouldBeTrue();
+        repeat.Counts.All.ShouldBe(1);
+        database.Judgments().Count.ShouldBe(1);
+        database.Reread(press.Comparison.Id).JudgmentCount.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Two_tabs_judge_the_same_comparison_once_even_at_the_same_moment()
+    {
+        database.AddComparison();
+        var inFirstTab = (await Next(ada))!;
+        var inSecondTab = (await Next(ada))!;
+        inSecondTab.Id.ShouldBe(inFirstTab.Id);
+
+        var results = await Task.WhenAll(
+            Task.Run(() => Desk.JudgeAsync(ada, Press(inFirstTab, Answer.Left), Cancel), Cancel),
+            Task.Run(() => Desk.JudgeAsync(ada, Press(inSecondTab, Answer.Tie), Cancel), Cancel));
+
+        results.Count(r => r.AlreadyJudged).ShouldBe(1);
+        database.Judgments().Count.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Twenty_annotators_at_once_never_get_the_same_comparison()
+    {
+        database.AddComparisons(60);
+        var annotators = Enumerable.Range(0, 20).Select(i => database.AddAnnotator($"annotator{i}")).ToList();
+
+        var taken = await Task.WhenAll(annotators.Select(annotator => Task.Run(async () =>
+        {
+            var first = (await Next(annotator))!;
+            var second = (await Next(annotator, first))!;
+            await Desk.JudgeAsync(annotator, Press(first, Answer.Left), Cancel);
+            return new[] { first.Id, second.Id };
+        }, Cancel)));
+
+        taken.SelectMany(ids => ids).ShouldBeUnique();
+        database.Judgments().Count.ShouldBe(20);
+    }
+
+    [Fact]
+    public async Task A_tie_and_both_bad_are_different_answers()
+    {
+        database.AddComparisons(2);
+        await Desk.JudgeAsync(ada, Press((await Next(ada))!, Answer.Tie), Cancel);
+        await Desk.JudgeAsync(ada, Press((await Next(ada))!, Answer.BothBad), Cancel);
+
+        var judgments = database.Judgments();
+        (judgments[0].Verdict, judgments[1].Verdict).ShouldBe((Verdict.Ranked, Verdict.BothBad));
+        judgments[0].Ranking.ShouldBe([[0, 1]]);
+        judgments[1].Ranking.ShouldBeNull();
+    }
+
+    [Theory]
+    [InlineData(SkipReason.CannotJudge)]
+    [InlineData(SkipReason.Unsafe)]
+    [InlineData(SkipReason.Broken)]
+    [InlineData(SkipReason.NotMyLanguage)]
+    [InlineData(SkipReason.Other)]
+    public async Task A_skip_is_stored_with_its_reason(SkipReason reason)
+    {
+        database.AddComparison();
+        await Desk.JudgeAsync(ada, Press((await Next(ada))!, Answer.Skip, reason), Cancel);
+
+        var judgment = database.Judgments().ShouldHaveSingleItem();
+        (judgment.Verdict, judgment.SkipReason, judgment.Ranking).ShouldBe((Verdict.Skipped, reason, null));
+    }
+
+    [Fact]
+    public async Task A_skip_without_a_reason_is_refused()
+    {
+        database.AddComparison();
+        var shown = (await Next(ada))!;
+
+        var refusal = await Should.ThrowAsync<ArgumentException>(() => Desk.JudgeAsync(ada, Press(shown, Answer.Skip), Cancel));
+        refusal.Message.ShouldContain("reason");
+    }
+
+    [Fact]
+    public async Task An_undo_withdraws_the_last_judgment_and_gives_its_comparison_back_first()
+    {
+        database.AddComparisons(3);
+        var first = (await Next(ada))!;
+        var second = (await Next(ada, first))!;
+        await Desk.JudgeAsync(ada, Press(first, Answer.Right) with { Comment = " sharper " }, Cancel);
+
+        var undone = (await Desk.UndoAsync(database.StudyId, ada, Guid.NewGuid(), Cancel))!;
+
+        undone.ShouldSatisfyAllConditions(
+            u => u.Comparison.Id.ShouldBe(first.Id),
+            u => u.Comparison.Left.ShouldBe(first.Left),
+            u => u.Comparison.Comment.ShouldBe("sharper"),
+            u => u.Answer.ShouldBe(Answer.Right),
+            u => u.Counts.ShouldBe(new DeskCounts(0, 0)));
+        database.Reread(first.Id).JudgmentCount.ShouldBe(0);
+        var judgments = database.Judgments();
+        judgments.Select(j => (j.Verdict, j.IsSuperseded)).ShouldBe([(Verdict.Ranked, true), (Verdict.Withdrawn, false)]);
+        judgments[1].SupersedesId.ShouldBe(judgments[0].Id);
+
+        var reloaded = (await Next(ada))!;
+        reloaded.Id.ShouldBe(first.Id, "a reload shows the one taken back");
+        (await Next(ada, reloaded))!.Id.ShouldBe(second.Id);
+
+        await Desk.JudgeAsync(ada, Press(reloaded, Answer.Left), Cancel);
+        var again = database.Judgments()[2];
+        (again.Verdict, again.SupersedesId, again.IsSuperseded).ShouldBe((Verdict.Ranked, judgments[1].Id, false));
+    }
+
+    [Fact]
+    public async Task A_repeated_undo_withdraws_nothing_more_and_a_second_one_goes_back_further()
+    {
+        database.AddComparisons(2);
+        var first = (await Next(ada))!;
+        await Desk.JudgeAsync(ada, Press(first, Answer.Left), Cancel);
+        database.Clock.Move(TimeSpan.FromSeconds(3));
+        var second = (await Next(ada))!;
+        await Desk.JudgeAsync(ada, Press(second, Answer.Left), Cancel);
+
+        var press = Guid.NewGuid();
+        (await Desk.UndoAsync(database.StudyId, ada, press, Cancel))!.Comparison.Id.ShouldBe(second.Id);
+        var repeat = (await Desk.UndoAsync(database.StudyId, ada, press, Cancel))!;
+        (repeat.Comparison.Id, repeat.Counts.All).ShouldBe((second.Id, 1));
+
+        (await Desk.UndoAsync(database.StudyId, ada, Guid.NewGuid(), Cancel))!.Comparison.Id.ShouldBe(first.Id);
+        (await Desk.UndoAsync(database.StudyId, ada, Guid.NewGuid(), Cancel)).ShouldBeNull();
+        (await Desk.UndoAsync(database.StudyId, ben, Guid.NewGuid(), Cancel)).ShouldBeNull("hers are not his to undo");
+    }
+
+    [Fact]
+    public async Task Leaving_the_page_gives_the_prefetched_comparison_to_others()
+    {
+        database.AddComparisons(2);
+        var onScreen = (await Next(ada))!;
+        var prefetched = (await Next(ada, onScreen))!;
+
+        await Desk.ReleaseAsync(ada, [prefetched.Id], database.Clock.Now, Cancel);
+
+        (await Next(ben))!.Id.ShouldBe(prefetched.Id);
+    }
+
+    [Fact]
+    public async Task A_page_that_is_left_late_keeps_its_hands_off_what_a_newer_page_took_over()
+    {
+        database.AddComparisons(2);
+        var prefetched = (await Next(ada, (await Next(ada))!))!;
+        var oldPageAsked = database.Clock.Now;
+        database.Clock.Move(TimeSpan.FromSeconds(1));
+        await Next(ada, (await Next(ada))!);
+
+        await Desk.ReleaseAsync(ada, [prefetched.Id], oldPageAsked, Cancel);
+
+        (await Next(ben)).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task A_comparison_of_an_older_policy_is_retired_when_it_is_given_back()
+    {
+        database.AddComparisons(2);
+        var prefetched = (await Next(ada, (await Next(ada))!))!;
+        database.AddPolicy();
+
+        await Desk.ReleaseAsync(ada, [prefetched.Id], database.Clock.Now, Cancel);
+
+        database.Reread(prefetched.Id).RetiredAt.ShouldNotBeNull();
+    }
+
+    [Fact]
+    public async Task The_feed_hears_of_a_judgment_once_it_is_committed()
+    {
+        database.AddComparison();
+        var shown = (await Next(ada))!;
+        var heard = new List<LiveEvent>();
+        var rowsWhenHeard = -1;
+        using var listening = database.Feed.Subscribe(e =>
+        {
+            heard.Add(e);
+            rowsWhenHeard = database.Judgments().Count;
+        });
+
+        await Desk.JudgeAsync(ada, Press(shown, Answer.Tie), Cancel);
+
+        heard.ShouldBe([new JudgmentCounted(database.StudyId, Total: 1)]);
+        rowsWhenHeard.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Today_begins_at_the_annotators_own_midnight()
+    {
+        // It is 12:00 UTC; 13 hours ahead the day is one hour old.
+        var inAuckland = SignedInAnnotator.From(DeskDatabase.User(ada.PersonId, Roles.Annotator), TimeSpan.FromHours(13));
+        database.AddComparisons(2);
+        database.Clock.Move(TimeSpan.FromHours(-2));
+        await Desk.JudgeAsync(ada, Press((await Next(ada))!, Answer.Left), Cancel);
+        database.Clock.Move(TimeSpan.FromHours(2));
+
+        var result = await Desk.JudgeAsync(inAuckland, Press((await Next(ada))!, Answer.Left), Cancel);
+
+        result.Counts.ShouldBe(new DeskCounts(Today: 1, All: 2));
+        (await Desk.CountAsync(database.StudyId, ada, Cancel)).ShouldBe(new DeskCounts(Today: 2, All: 2));
+    }
+
+    [Fact]
+    public async Task Being_at_the_desk_is_noted_at_most_once_a_minute()
+    {
+        database.AddComparisons(2);
+        var start = database.Clock.Now;
+        await Next(ada);
+        database.Clock.Move(TimeSpan.FromSeconds(30));
+        await Next(ada);
+        LastSeen().ShouldBe(start);
+
+        database.Clock.Move(TimeSpan.FromSeconds(31));
+        await Next(ada);
+        LastSeen().ShouldBe(start + TimeSpan.FromSeconds(61));
+    }
+
+    [Fact]
+    public async Task An_empty_desk_says_why()
+    {
+        (await Desk.WhyEmptyAsync(database.StudyId, Cancel)).ShouldBe(EmptyDesk.NoPrompts);
+        var prompt = database.AddPrompt("One summer night");
+        (await Desk.WhyEmptyAsync(database.StudyId, Cancel)).ShouldBe(EmptyDesk.Sampling);
+        database.AddComparison(prompt.Id);
+        var shown = (await Next(ada))!;
+        (await Desk.WhyEmptyAsync(database.StudyId, Cancel)).ShouldBe(EmptyDesk.WithOthers);
+        await Desk.JudgeAsync(ada, Press(shown, Answer.Left), Cancel);
+        (await Desk.WhyEmptyAsync(database.StudyId, Cancel)).ShouldBe(EmptyDesk.AllJudged);
+    }
+
+    [Fact]
+    public void Only_an_annotator_can_sit_at_the_desk() =>
+        Should.Throw<UnauthorizedAccessException>(() => SignedInAnnotator.From(DeskDatabase.User("1", Roles.Admin)));
+
+    [Fact]
+    public async Task A_cancelled_wait_for_the_next_comparison_ends()
+    {
+        using var cancelled = new CancellationTokenSource();
+        await cancelled.CancelAsync();
+
+        await Should.ThrowAsync<OperationCanceledException>(() => Desk.NextAsync(database.StudyId, ada, [], cancelled.Token));
+    }
+
+    public void Dispose() => database.Dispose();
+
+    private Task<ShownComparison?> Next(SignedInAnnotator annotator, params ShownComparison[] except) =>
+        Desk.NextAsync(database.StudyId, annotator, [.. except.Select(c => c.Id)], Cancel);
+
+    private DateTime? LastSeen()
+    {
+        using var db = database.CreateDbContext();
+        return db.Users.Single(p => p.Id == ada.PersonId).LastAnnotatingAt;
+    }
+
+    private static JudgeRequest Press(ShownComparison comparison, Answer answer, SkipReason? reason = null) => new()
+    {
+        Comparison = comparison, Answer = answer, SkipReason = reason, Seconds = 2.5, GuidelinesVersion = 1, RequestId = Guid.NewGuid(),
+    };
+}
