@@ -1,3 +1,88 @@
-var builder = WebApplication.CreateBuilder(args);
-var app = builder.Build();
-app.Run();
+using System.Net.Sockets;
+using Annotator.Web.Account;
+using Annotator.Web.Data;
+using Annotator.Web.Live;
+using Annotator.Web.People;
+using Annotator.Web.Shell;
+using Annotator.Web.Studies;
+
+namespace Annotator.Web;
+
+/// <summary>The web app's process: <c>Annotator.Web [--data DIR] [--urls URL]</c>, or <c>reset-password USER</c>.</summary>
+public static class Program
+{
+    private const string DefaultUrl = "http://127.0.0.1:5080";
+
+    public static async Task<int> Main(string[] args)
+    {
+        try
+        {
+            if (args is ["reset-password", ..])
+            {
+                return await ResetPasswordCommand.RunAsync(args[1..]);
+            }
+
+            await using var app = await StartAsync(args);
+            await app.WaitForShutdownAsync();
+            return 0;
+        }
+        catch (StartupException e)
+        {
+            await Console.Error.WriteLineAsync(e.Message);
+            return 1;
+        }
+    }
+
+    /// <summary>Builds, prepares the data folder, and listens; <c>Main</c> and the tests start the app by this one way.</summary>
+    /// <exception cref="StartupException">A port in use, a folder that can't be written, starter data that can't be read.</exception>
+    public static async Task<WebApplication> StartAsync(string[] args)
+    {
+        var app = Build(args);
+        try
+        {
+            await app.PrepareDataAsync();
+            await app.SeedStudyAsync();
+            await app.StartAsync();
+        }
+        catch (IOException e) when (e.InnerException is SocketException or Microsoft.AspNetCore.Connections.AddressInUseException)
+        {
+            await app.DisposeAsync();
+            var url = app.Configuration["urls"] ?? DefaultUrl;
+            throw new StartupException($"{url} can't be listened on ({e.InnerException.Message}): choose another with --urls http://127.0.0.1:5081.", e);
+        }
+
+        await app.AnnounceAsync();
+        return app;
+    }
+
+    /// <summary>The app, not yet started.</summary>
+    public static WebApplication Build(string[] args)
+    {
+        // The content lies beside the program, whatever folder it was started from.
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions
+        {
+            Args = args,
+            ApplicationName = typeof(Program).Assembly.GetName().Name,
+            ContentRootPath = AppContext.BaseDirectory,
+        });
+        builder.WebHost.UseStaticWebAssets();
+        if (builder.Configuration["urls"] is null && builder.Configuration["http_ports"] is null && !builder.Configuration.GetSection("Kestrel:Endpoints").Exists())
+        {
+            builder.WebHost.UseUrls(DefaultUrl);
+        }
+
+        builder.AddData();
+        builder.AddShell();
+        builder.AddAccount();
+        builder.AddPeople();
+        builder.AddStudies();
+        builder.Services.AddSingleton<LiveFeed>();
+
+        var app = builder.Build();
+        app.UseShell();
+        app.UseAccount();
+        app.MapShell();
+        app.MapAccount();
+        return app;
+    }
+}

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Microsoft.AspNetCore.Identity;
 using Microsoft.AspNetCore.Identity.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.ChangeTracking;
@@ -25,6 +26,7 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
         base.OnModelCreating(builder);
 
         builder.Entity<Person>().HasIndex(p => p.Pseudonym).IsUnique();
+        builder.Entity<IdentityRole>().HasData(Role("1", Data.Roles.Admin), Role("2", Data.Roles.Annotator));
 
         builder.Entity<Study>(study =>
         {
@@ -84,6 +86,9 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
             round.HasOne(r => r.StartedBy).WithMany().HasForeignKey(r => r.StartedById).OnDelete(DeleteBehavior.Restrict);
         });
     }
+
+    private static IdentityRole Role(string id, string name) =>
+        new(name) { Id = id, NormalizedName = name.ToUpperInvariant(), ConcurrencyStamp = id };
 
     protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder)
     {

@@ -19,4 +19,38 @@ public sealed class DataFolder(string root)
     public string Policy(string hash) => Path.Combine(Policies, hash);
 
     public string Round(string directoryName) => Path.Combine(Rounds, directoryName);
+
+    /// <summary><c>data/run</c> of the repository when the app runs from a build inside one, else beside the app.</summary>
+    public static string DefaultRoot()
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Annotator.sln")))
+        {
+            folder = folder.Parent;
+        }
+
+        return Path.Combine(folder?.FullName ?? AppContext.BaseDirectory, "data", "run");
+    }
+
+    /// <summary>Makes the folders that are missing and proves that they can be written.</summary>
+    /// <exception cref="StartupException">They can't.</exception>
+    public void Prepare()
+    {
+        try
+        {
+            foreach (var folder in new[] { Root, Policies, Rounds, Keys })
+            {
+                Directory.CreateDirectory(folder);
+            }
+
+            var probe = Path.Combine(Root, $".write-test-{Guid.NewGuid():N}");
+            File.WriteAllBytes(probe, []);
+            File.Delete(probe);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new StartupException(
+                $"The data folder {Root} can't be written ({e.Message.TrimEnd('.')}): make it writable, or choose another with --data DIR.", e);
+        }
+    }
 }

@@ -12,6 +12,9 @@ public sealed class Person : IdentityUser
 
     /// <summary>When this person was last seen at the desk (UTC); decides how many comparisons are kept in stock.</summary>
     public DateTime? LastAnnotatingAt { get; set; }
+
+    /// <summary>True while the password is a one-time password from an admin: the next page is then the one that changes it.</summary>
+    public bool MustChangePassword { get; set; }
 }
 
 /// <summary>The roles of Identity, by name.</summary>

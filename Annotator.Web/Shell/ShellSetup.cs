@@ -1,0 +1,51 @@
+using MudBlazor;
+using MudBlazor.Services;
+
+namespace Annotator.Web.Shell;
+
+/// <summary>What every page stands in: components, theme, security headers, the pages for errors.</summary>
+public static class ShellSetup
+{
+    public static void AddShell(this WebApplicationBuilder builder)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
+        builder.Logging.AddSimpleConsole(console =>
+        {
+            console.SingleLine = true;
+            console.TimestampFormat = "HH:mm:ss ";
+        });
+
+        builder.Services.AddRazorComponents().AddInteractiveServerComponents()
+            // An edited response of 20,000 characters is longer than the default of 32 KB.
+            .AddHubOptions(hub => hub.MaximumReceiveMessageSize = 1 << 20);
+        builder.Services.AddMudServices(mud => mud.SnackbarConfiguration.PositionClass = Defaults.Classes.Position.BottomCenter);
+        builder.Services.AddScoped<Theme>();
+    }
+
+    public static void UseShell(this WebApplication app)
+    {
+        ArgumentNullException.ThrowIfNull(app);
+        app.UseMiddleware<SecurityHeaders>();
+        app.UseExceptionHandler("/error");
+        // Programs get bare status codes; people get a page.
+        app.UseWhen(
+            context => !IsForPrograms(context.Request.Path),
+            pages => pages.UseStatusCodePagesWithReExecute("/error/{0}", createScopeForStatusCodePages: true));
+        // After the two above, so that they can send a request through it a second time.
+        app.UseRouting();
+    }
+
+    public static void MapShell(this WebApplication app)
+    {
+        ArgumentNullException.ThrowIfNull(app);
+        app.MapStaticAssets().AllowAnonymous();
+        app.MapRazorComponents<App>()
+            .AddInteractiveServerRenderMode(server => server.ContentSecurityFrameAncestorsPolicy = null)
+            .RequireAuthorization();
+    }
+
+    /// <summary>True where the caller is a script, a hub client or the completions API, never a page.</summary>
+    public static bool IsForPrograms(PathString path) =>
+        path.StartsWithSegments("/api") || path.StartsWithSegments("/hubs") || path.StartsWithSegments("/v1") || path.StartsWithSegments("/_blazor");
+}
