@@ -1,1 +1,9 @@
-Console.WriteLine("Annotator.Model");
+using System.CommandLine;
+using Annotator.Model.Commands;
+
+var root = new RootCommand("Annotator's language models: training, sampling and serving of policies.")
+{
+    Verb.Json,
+    SftCommand.Create(),
+};
+return await Verb.InvokeAsync(root, args);
