@@ -23,6 +23,7 @@ public static class Program
             }
 
             await using var app = await StartAsync(args);
+            await app.AnnounceAsync();
             await app.WaitForShutdownAsync();
             return 0;
         }
@@ -51,7 +52,6 @@ public static class Program
             throw new StartupException($"{url} can't be listened on ({e.InnerException.Message}): choose another with --urls http://127.0.0.1:5081.", e);
         }
 
-        await app.AnnounceAsync();
         return app;
     }
 
