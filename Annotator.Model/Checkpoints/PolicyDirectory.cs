@@ -1,8 +1,7 @@
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Annotator.Model.LanguageModels;
+using Annotator.Model.Policies;
 using Annotator.Model.Tokenization;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -12,16 +11,8 @@ namespace Annotator.Model.Checkpoints;
 /// <summary>A policy on disk: a Hugging Face directory with config.json, safetensors (one file, or shards with an index) and tokenizer files.</summary>
 public static class PolicyDirectory
 {
-    public const string ConfigFile = "config.json";
-    public const string WeightsFile = "model.safetensors";
-    private const string IndexFile = "model.safetensors.index.json";
-
-    /// <summary>Files that travel with the weights, where they exist.</summary>
-    private static readonly string[] CompanionFiles =
-    [
-        "vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
-        "added_tokens.json", "tokenizer.model", "chat_template.jinja", "generation_config.json",
-    ];
+    public const string ConfigFile = PolicyFiles.Config;
+    public const string WeightsFile = PolicyFiles.Weights;
 
     /// <summary>Opens a policy.</summary>
     /// <param name="path">The directory.</param>
@@ -74,7 +65,7 @@ public static class PolicyDirectory
     public static void Save(Policy policy, string path, ScalarType dtype = ScalarType.Float32)
     {
         Directory.CreateDirectory(path);
-        foreach (var name in CompanionFiles)
+        foreach (var name in PolicyFiles.Companions)
         {
             var source = Path.Combine(policy.Directory, name);
             if (File.Exists(source) && Path.GetFullPath(source) != Path.GetFullPath(Path.Combine(path, name)))
@@ -87,27 +78,12 @@ public static class PolicyDirectory
         WriteBeside(Path.Combine(path, ConfigFile), temporary => File.WriteAllText(temporary, policy.Config.ToJsonString(Indented) + "\n"));
     }
 
-    /// <summary>
-    /// The policy's name in the registry: SHA-256, in hexadecimal, of the names and contents of its configuration,
-    /// weights and tokenizer files (not of a model card or a log beside them).
-    /// </summary>
-    /// <exception cref="PolicyException">There is no config.json or no weights.</exception>
+    /// <inheritdoc cref="PolicyFiles.Hash" />
+    /// <exception cref="PolicyException">There is no config.json.</exception>
     public static string Hash(string path)
     {
         RequireConfig(path);
-        using var whole = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        var files = Directory.EnumerateFiles(path)
-            .Where(file => Path.GetFileName(file) is var name
-                && (name is ConfigFile or IndexFile || CompanionFiles.Contains(name) || Path.GetExtension(name) == ".safetensors"))
-            .OrderBy(Path.GetFileName, StringComparer.Ordinal);
-        foreach (var file in files)
-        {
-            using var stream = File.OpenRead(file);
-            whole.AppendData(Encoding.UTF8.GetBytes($"{Path.GetFileName(file)}\n"));
-            whole.AppendData(SHA256.HashData(stream));
-        }
-
-        return Convert.ToHexStringLower(whole.GetHashAndReset());
+        return PolicyFiles.Hash(path);
     }
 
     /// <summary>Reads and parses config.json.</summary>
@@ -211,7 +187,7 @@ public static class PolicyDirectory
             return [Path.Combine(path, WeightsFile)];
         }
 
-        var index = Path.Combine(path, IndexFile);
+        var index = Path.Combine(path, PolicyFiles.WeightsIndex);
         if (!File.Exists(index))
         {
             throw new PolicyException($"The directory {path} has no {WeightsFile} (weights in other formats, such as pytorch_model.bin, can't be read).");

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Annotator.Model.Policies;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -113,7 +114,7 @@ public sealed record Architecture(
         return modelType switch
         {
             "gpt2" => Gpt2Config.Read(config).Architecture(),
-            _ => throw new NotSupportedException($"the architecture \"{modelType}\" is not known here (known: gpt2)"),
+            _ => throw new NotSupportedException($"the architecture \"{modelType}\" is not known here (known: {string.Join(", ", PolicyFiles.KnownArchitectures)})"),
         };
     }
 
