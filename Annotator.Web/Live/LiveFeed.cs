@@ -5,7 +5,12 @@ namespace Annotator.Web.Live;
 /// <summary>
 /// What happened, told in process to pages and to the hub. The database is the truth; an event only says "look".
 /// </summary>
-public abstract record LiveEvent(long StudyId);
+/// <param name="StudyId">The study it is about, or <see cref="EveryStudy"/>.</param>
+public abstract record LiveEvent(long StudyId)
+{
+    /// <summary>Stands for all studies where something is about the app itself, such as its sampler.</summary>
+    public const long EveryStudy = 0;
+}
 
 /// <summary>A judgment was committed or withdrawn.</summary>
 public sealed record JudgmentCounted(long StudyId, int Total) : LiveEvent(StudyId);
