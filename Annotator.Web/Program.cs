@@ -1,8 +1,11 @@
 using System.Net.Sockets;
 using Annotator.Web.Account;
 using Annotator.Web.Data;
+using Annotator.Web.Engine;
 using Annotator.Web.Live;
 using Annotator.Web.People;
+using Annotator.Web.Policies;
+using Annotator.Web.Sampling;
 using Annotator.Web.Shell;
 using Annotator.Web.Studies;
 
@@ -76,13 +79,18 @@ public static class Program
         builder.AddAccount();
         builder.AddPeople();
         builder.AddStudies();
-        builder.Services.AddSingleton<LiveFeed>();
+        builder.AddLive();
+        builder.AddEngine();
+        builder.AddPolicies();
+        builder.AddSampling();
 
         var app = builder.Build();
         app.UseShell();
         app.UseAccount();
         app.MapShell();
         app.MapAccount();
+        app.MapLive();
+        app.MapPolicies();
         return app;
     }
 }

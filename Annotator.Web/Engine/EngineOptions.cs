@@ -1,3 +1,5 @@
+using Annotator.Web.Data;
+
 namespace Annotator.Web.Engine;
 
 /// <summary>The section <c>Engine</c> of the configuration. By default nothing needs to be said.</summary>
@@ -16,18 +18,18 @@ public sealed record EngineOptions
     public TimeSpan TrainerStopsWithin { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>Reads the section.</summary>
-    /// <exception cref="InvalidOperationException">A value can't be used; the message names the key, the rule and the value.</exception>
+    /// <exception cref="StartupException">A value can't be used; the message names the key, the rule and the value.</exception>
     public static EngineOptions Read(IConfiguration configuration)
     {
         ArgumentNullException.ThrowIfNull(configuration);
         var options = configuration.GetSection("Engine").Get<EngineOptions>() ?? new EngineOptions();
         if (options.CompletionsUrl is { } text && !(Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is "http" or "https"))
         {
-            throw new InvalidOperationException($"Engine:CompletionsUrl must be an http or https address, such as http://127.0.0.1:8000; it is \"{text}\".");
+            throw new StartupException($"Engine:CompletionsUrl must be an http or https address, such as http://127.0.0.1:8000; it is \"{text}\".");
         }
 
         return options.TrainerStopsWithin > TimeSpan.Zero
             ? options
-            : throw new InvalidOperationException($"Engine:TrainerStopsWithin must be a time above 0, such as 00:00:30; it is {options.TrainerStopsWithin}.");
+            : throw new StartupException($"Engine:TrainerStopsWithin must be a time above 0, such as 00:00:30; it is {options.TrainerStopsWithin}.");
     }
 }

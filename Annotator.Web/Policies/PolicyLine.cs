@@ -5,7 +5,7 @@ using Microsoft.EntityFrameworkCore;
 namespace Annotator.Web.Policies;
 
 /// <summary>A study's line of policies: 0 is the SFT policy, each successful round adds the next.</summary>
-public sealed class PolicyLine(IDbContextFactory<AnnotatorDbContext> contexts, LiveFeed feed, TimeProvider clock)
+public sealed class PolicyLine(IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, LiveFeed feed, TimeProvider clock)
 {
     /// <summary>
     /// Adds a policy of the registry to a study's line and samples from it from now on. In one transaction: the row with
@@ -19,6 +19,18 @@ public sealed class PolicyLine(IDbContextFactory<AnnotatorDbContext> contexts, L
     /// <exception cref="InvalidOperationException">There is no such study, or no such round in it.</exception>
     public async Task<Policy> PublishAsync(
         long studyId, string hash, long? roundId = null, Action<Round>? finish = null, CancellationToken cancellation = default)
+    {
+        Policy policy;
+        using (await gate.EnterAsync(cancellation))
+        {
+            policy = await AddAsync(studyId, hash, roundId, finish, cancellation);
+        }
+
+        feed.Publish(new PolicyPublished(studyId, policy.Id, policy.Number));
+        return policy;
+    }
+
+    private async Task<Policy> AddAsync(long studyId, string hash, long? roundId, Action<Round>? finish, CancellationToken cancellation)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellation);
         await using var transaction = await db.Database.BeginTransactionAsync(cancellation);
@@ -48,8 +60,6 @@ public sealed class PolicyLine(IDbContextFactory<AnnotatorDbContext> contexts, L
         await db.SaveChangesAsync(cancellation);
         await RetireOlderAsync(db, studyId, policy.Id, now, cancellation);
         await transaction.CommitAsync(cancellation);
-
-        feed.Publish(new PolicyPublished(studyId, policy.Id, policy.Number));
         return policy;
     }
 

@@ -1,0 +1,52 @@
+using Annotator.Web.Data;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.SignalR;
+using Microsoft.EntityFrameworkCore;
+
+namespace Annotator.Web.Live;
+
+/// <summary>What a client of the hub hears, named as in design.md. Each message is the event of the in-process feed.</summary>
+public interface ILiveClient
+{
+    Task JudgmentCounted(JudgmentCounted what);
+
+    /// <summary>An annotator gets steps without metrics: how well a round goes is for admins to see.</summary>
+    Task RoundProgress(RoundProgress what);
+
+    Task RoundChanged(RoundChanged what);
+
+    Task PolicyPublished(PolicyPublished what);
+
+    Task FreshResponsesReady(FreshResponsesReady what);
+}
+
+/// <summary>The feed for browsers and outside clients. A client that has connected asks to watch studies.</summary>
+[Authorize(Roles = $"{Roles.Admin},{Roles.Annotator}")]
+public sealed class LiveHub(IDbContextFactory<AnnotatorDbContext> contexts) : Hub<ILiveClient>
+{
+    public const string Path = "/hubs/live";
+
+    /// <summary>From now on this connection hears what happens in the study.</summary>
+    /// <exception cref="HubException">There is no such study.</exception>
+    public async Task Watch(long studyId)
+    {
+        await using var db = await contexts.CreateDbContextAsync(Context.ConnectionAborted);
+        if (!await db.Studies.AnyAsync(s => s.Id == studyId, Context.ConnectionAborted))
+        {
+            throw new HubException($"There is no study {studyId}.");
+        }
+
+        var isAdmin = Context.User?.IsInRole(Roles.Admin) is true;
+        await Groups.AddToGroupAsync(Context.ConnectionId, Group(studyId, isAdmin), Context.ConnectionAborted);
+    }
+
+    /// <summary>The end of <see cref="Watch"/>.</summary>
+    public async Task Unwatch(long studyId)
+    {
+        await Groups.RemoveFromGroupAsync(Context.ConnectionId, Group(studyId, admins: true), Context.ConnectionAborted);
+        await Groups.RemoveFromGroupAsync(Context.ConnectionId, Group(studyId, admins: false), Context.ConnectionAborted);
+    }
+
+    /// <summary>Admins and annotators of a study are apart, so that each is told what they may know.</summary>
+    internal static string Group(long studyId, bool admins) => $"study {studyId} {(admins ? "admins" : "annotators")}";
+}

@@ -1,0 +1,27 @@
+using Annotator.Web.Data;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace Annotator.Web.Policies;
+
+/// <summary>The registry, the line of policies, and a policy's download.</summary>
+public static class PoliciesSetup
+{
+    public static void AddPolicies(this WebApplicationBuilder builder)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        builder.Services.TryAddSingleton<WriteGate>();
+        builder.Services.AddSingleton<PolicyRegistry>();
+        builder.Services.AddSingleton<PolicyLine>();
+    }
+
+    /// <summary><c>GET /api/policies/{hash}.zip</c>, for admins: the Hugging Face directory, streamed.</summary>
+    public static void MapPolicies(this WebApplication app)
+    {
+        ArgumentNullException.ThrowIfNull(app);
+        app.MapGet("/api/policies/{hash:regex(^[0-9a-f]{{64}}$)}.zip", (string hash, PolicyRegistry registry) => registry.Contains(hash)
+                ? Results.Stream(output => registry.WriteZipAsync(hash, output), "application/zip", $"policy-{hash[..12]}.zip")
+                : Results.NotFound())
+            .RequireAuthorization(new AuthorizeAttribute { Roles = Roles.Admin });
+    }
+}
