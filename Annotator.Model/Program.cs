@@ -4,6 +4,8 @@ using Annotator.Model.Commands;
 var root = new RootCommand("Annotator's language models: training, sampling and serving of policies.")
 {
     Verb.Json,
+    LogprobsCommand.Create(),
     SftCommand.Create(),
+    ShortTakesCommand.Create(),
 };
 return await Verb.InvokeAsync(root, args);
