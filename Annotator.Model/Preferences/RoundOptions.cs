@@ -127,7 +127,7 @@ public sealed record RoundOptions
     /// <summary>Prompt and completion together, in tokens; the completion's end is cut. Null = the model's context.</summary>
     public int? MaxLength { get; init; }
 
-    /// <summary>In tokens; a longer prompt loses its beginning. Null = half the model's context.</summary>
+    /// <summary>In tokens; a comparison with a longer prompt is left out and counted. Null = half of max_length.</summary>
     public int? MaxPromptLength { get; init; }
 
     public double Dropout { get; init; }
