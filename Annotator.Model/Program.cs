@@ -6,6 +6,7 @@ var root = new RootCommand("Annotator's language models: training, sampling and 
     Verb.Json,
     LogprobsCommand.Create(),
     SftCommand.Create(),
+    DpoCommand.Create(),
     ShortTakesCommand.Create(),
 };
 return await Verb.InvokeAsync(root, args);

@@ -27,41 +27,39 @@ public sealed class DpoRound(RoundDirectory directory, Action<RoundMetrics> repo
     private const double Step0Tolerance = 1e-3;
 
     private readonly Stopwatch _clock = Stopwatch.StartNew();
-    private RoundResult _result = new() { Status = RoundStatus.Failed, StartedAt = TimeProvider.System.GetUtcNow().UtcDateTime, Versions = Versions() };
 
-    /// <summary>Runs it to its end, whatever that is; result.json is written in every case.</summary>
+    /// <summary>What stands in result.json; failed until the end is reached.</summary>
+    public RoundResult Result { get; private set; } = new() { Status = RoundStatus.Failed, StartedAt = TimeProvider.System.GetUtcNow().UtcDateTime, Versions = Versions() };
+
+    /// <summary>Runs the round to its end, whatever that is; result.json is written in every case.</summary>
     /// <param name="resume">Go on from the checkpoint, if there is one.</param>
     /// <param name="cancellation">Stops between micro-batches, leaving a checkpoint.</param>
-    /// <returns>What stands in result.json.</returns>
-    /// <exception cref="RoundOptionsException">options.json can't be used (also in result.json).</exception>
-    /// <exception cref="DirectoryNotFoundException">There is no such directory, so nothing could be written.</exception>
-    public RoundResult Run(bool resume, CancellationToken cancellation)
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    /// <exception cref="RoundOptionsException">options.json can't be used.</exception>
+    /// <exception cref="Exception">Whatever else made it fail: its reason stands in result.json.</exception>
+    public void Run(bool resume, CancellationToken cancellation)
     {
-        if (!Directory.Exists(directory.Root))
-            throw new DirectoryNotFoundException($"The round directory {directory.Root} does not exist.");
         File.Delete(directory.Result);
         try
         {
             Train(ReadOptions(), resume, cancellation);
-            _result = _result with { Status = RoundStatus.Succeeded };
+            Result = Result with { Status = RoundStatus.Succeeded };
         }
         catch (OperationCanceledException)
         {
-            _result = _result with { Status = RoundStatus.Cancelled, Reason = $"Cancelled at step {_result.Steps} of {_result.MaxSteps}." };
+            Result = Result with { Status = RoundStatus.Cancelled, Reason = $"It was cancelled after {Result.Steps} of {Result.MaxSteps} updates." };
+            throw;
         }
         catch (Exception failed)
         {
-            // Whatever it was, the round's owner finds it in result.json.
-            _result = _result with { Status = RoundStatus.Failed, Reason = Sentence(failed) };
-            if (failed is RoundOptionsException)
-                throw;
+            Result = Result with { Status = RoundStatus.Failed, Reason = Sentence(failed) };
+            throw;
         }
         finally
         {
-            _result = _result with { WallTimeSeconds = Math.Round(_clock.Elapsed.TotalSeconds, 3) };
-            _result.Write(directory.Result);
+            Result = Result with { WallTimeSeconds = Math.Round(_clock.Elapsed.TotalSeconds, 3) };
+            Result.Write(directory.Result);
         }
-        return _result;
     }
 
     private RoundOptions ReadOptions()
@@ -86,29 +84,29 @@ public sealed class DpoRound(RoundDirectory directory, Action<RoundMetrics> repo
         var device = DeviceOf(options);
         var policyPath = directory.Resolve(options.Policy);
         var referencePath = directory.Resolve(options.Reference);
-        _result = _result with { Hashes = Inputs(policyPath, referencePath), Host = Host(device) };
+        Result = Result with { Hashes = Inputs(policyPath, referencePath), Host = Host(device) };
 
         using var policy = PolicyDirectory.Open(policyPath, device);
         var data = RoundData.Read(directory.Preferences, policy, options);
-        _result = _result with { Used = Counts(data), Dropped = data.Dropped };
+        Result = Result with { Used = Counts(data), Dropped = data.Dropped };
         say($"{data.Train.Count} comparisons to train on, {data.Eval.Count} to measure on, {data.Dropped.Values.Sum()} left out");
         if (data.Train.Count == 0)
             throw new InvalidDataException($"No comparison is left to train on: {directory.Preferences} has {(data.Dropped.Count == 0 ? "none of split train" : string.Join(", ", data.Dropped.Select(drop => $"{drop.Value} {drop.Key}")))}.");
 
         var checkpoint = resume ? TrainingCheckpoint.Read(directory.Checkpoint) : null;
-        if (checkpoint is not null && !checkpoint.Inputs.OrderBy(input => input.Key).SequenceEqual(_result.Hashes.OrderBy(input => input.Key)))
+        if (checkpoint is not null && !checkpoint.Inputs.OrderBy(input => input.Key).SequenceEqual(Result.Hashes.OrderBy(input => input.Key)))
             throw new InvalidDataException($"The checkpoint in {directory.Checkpoint} was made from other options, preferences or policies. Start the round over without --resume.");
         RemoveOutputs(fromStep: checkpoint?.Step ?? 0);
 
         data = WithReference(data, options, policy, referencePath, checkpoint, device, cancellation);
         using var trainer = new DpoTrainer(policy.Model, data, options);
-        var sameStart = _result.Hashes["policy"] == _result.Hashes["reference"];
-        _result = _result with { MaxSteps = trainer.MaxSteps, ExpectedStep0Loss = sameStart ? trainer.LossAtReference() : null };
+        var sameStart = Result.Hashes["policy"] == Result.Hashes["reference"];
+        Result = Result with { MaxSteps = trainer.MaxSteps, ExpectedStep0Loss = sameStart ? trainer.LossAtReference() : null };
         if (checkpoint is not null)
         {
             checkpoint.Restore(directory.Checkpoint, policy.Model, trainer.Optimizer);
             trainer.Restore(checkpoint.NumTokens, checkpoint.Patience);
-            _result = _result with { Step0Loss = checkpoint.Step0Loss };
+            Result = Result with { Steps = checkpoint.Step, Step0Loss = checkpoint.Step0Loss };
             say($"going on from step {checkpoint.Step}");
         }
 
@@ -124,7 +122,7 @@ public sealed class DpoRound(RoundDirectory directory, Action<RoundMetrics> repo
             while (!trainer.IsDone)
             {
                 var line = trainer.Next(cancellation);
-                _result = _result with { Steps = trainer.Step, FinalMetrics = line };
+                Result = Result with { Steps = trainer.Step, FinalMetrics = line };
                 if (line.Step == 0)
                     CheckFirstLoss(line.Loss);
                 if (trainer.IsDone || line.EvalLoss is not null || line.Step % options.LoggingSteps == 0)
@@ -159,7 +157,7 @@ public sealed class DpoRound(RoundDirectory directory, Action<RoundMetrics> repo
         if (unknown == 0)
             return data;
         say($"reference log-probabilities of {unknown} comparisons");
-        using var other = _result.Hashes["policy"] == _result.Hashes["reference"] ? null : PolicyDirectory.Open(referencePath, device);
+        using var other = Result.Hashes["policy"] == Result.Hashes["reference"] ? null : PolicyDirectory.Open(referencePath, device);
         var reference = (other ?? policy).Model;
         if (reference.VocabularySize != policy.Model.VocabularySize)
             throw new InvalidDataException($"The reference {referencePath} has a vocabulary of {reference.VocabularySize} tokens, the policy one of {policy.Model.VocabularySize}: they must be of one family.");
@@ -173,8 +171,8 @@ public sealed class DpoRound(RoundDirectory directory, Action<RoundMetrics> repo
 
     private void CheckFirstLoss(double loss)
     {
-        _result = _result with { Step0Loss = loss };
-        if (_result.ExpectedStep0Loss is { } expected && Math.Abs(loss - expected) > Step0Tolerance)
+        Result = Result with { Step0Loss = loss };
+        if (Result.ExpectedStep0Loss is { } expected && Math.Abs(loss - expected) > Step0Tolerance)
             say(FormattableString.Invariant($"warning: the first loss is {loss:F4}, but the policy is the reference, so it should be {expected:F4}: the reference_logp values given are not those of this reference"));
     }
 
@@ -202,9 +200,9 @@ public sealed class DpoRound(RoundDirectory directory, Action<RoundMetrics> repo
             Step = trainer.Step,
             NumTokens = trainer.NumTokens,
             Patience = trainer.Patience,
-            Inputs = _result.Hashes,
+            Inputs = Result.Hashes,
             ReferenceLogps = [.. data.Train.Concat(data.Eval).SelectMany(comparison => comparison.ReferenceLogps).Select(logp => logp!.Value)],
-            Step0Loss = _result.Step0Loss,
+            Step0Loss = Result.Step0Loss,
             Tensors = string.Create(CultureInfo.InvariantCulture, $"step-{trainer.Step}.safetensors"),
         }.Write(directory.Checkpoint, policy.Model, trainer.Optimizer);
     }
@@ -213,7 +211,7 @@ public sealed class DpoRound(RoundDirectory directory, Action<RoundMetrics> repo
     {
         PolicyDirectory.Save(policy, directory.Policy + Part);
         Directory.Move(directory.Policy + Part, directory.Policy);
-        _result = _result with { Hashes = new Dictionary<string, string>(_result.Hashes) { ["output"] = PolicyDirectory.Hash(directory.Policy) } };
+        Result = Result with { Hashes = new Dictionary<string, string>(Result.Hashes) { ["output"] = PolicyDirectory.Hash(directory.Policy) } };
         if (Directory.Exists(directory.Checkpoint))
             Directory.Delete(directory.Checkpoint, recursive: true);
     }

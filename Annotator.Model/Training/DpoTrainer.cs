@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 namespace Annotator.Model.Training;
 
 /// <summary>The loss or the gradient is no number any more; the message says at which step and what to change.</summary>
-public sealed class TrainingDivergedException(string message) : Exception(message);
+public sealed class TrainingDivergedException(string message) : ArithmeticException(message);
 
 /// <summary>Early stopping: the lowest eval_loss so far, and for how many evaluations it has not been beaten.</summary>
 public readonly record struct Patience(double Best, int Waited)
