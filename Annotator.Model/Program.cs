@@ -8,5 +8,7 @@ var root = new RootCommand("Annotator's language models: training, sampling and 
     SftCommand.Create(),
     DpoCommand.Create(),
     ShortTakesCommand.Create(),
+    SampleCommand.Create(),
+    ServeCommand.Create(),
 };
 return await Verb.InvokeAsync(root, args);
