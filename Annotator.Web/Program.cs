@@ -1,10 +1,12 @@
 using System.Net.Sockets;
 using Annotator.Web.Account;
 using Annotator.Web.Data;
+using Annotator.Web.Dataset;
 using Annotator.Web.Engine;
 using Annotator.Web.Live;
 using Annotator.Web.People;
 using Annotator.Web.Policies;
+using Annotator.Web.Rounds;
 using Annotator.Web.Sampling;
 using Annotator.Web.Shell;
 using Annotator.Web.Studies;
@@ -83,6 +85,8 @@ public static class Program
         builder.AddEngine();
         builder.AddPolicies();
         builder.AddSampling();
+        builder.AddRounds();
+        builder.AddDataset();
 
         var app = builder.Build();
         app.UseShell();
@@ -91,6 +95,7 @@ public static class Program
         app.MapAccount();
         app.MapLive();
         app.MapPolicies();
+        app.MapDataset();
         return app;
     }
 }

@@ -1,0 +1,67 @@
+using Annotator.Web.Data;
+
+namespace Annotator.Web.Dataset;
+
+/// <summary>
+/// One line of the <c>log</c> format: a judgment as it was made, with all that is known of what it was about. Lossless;
+/// people appear by their pseudonyms. Null values are left out of the line.
+/// </summary>
+public sealed record JudgmentLogLine
+{
+    public required long Id { get; init; }
+    public required long Comparison { get; init; }
+    public required ComparisonPurpose Purpose { get; init; }
+
+    /// <summary>The pseudonym.</summary>
+    public required string Annotator { get; init; }
+    public required DateTime CreatedAt { get; init; }
+    public required Verdict Verdict { get; init; }
+
+    /// <summary>Tiers of response positions, best first; only where the verdict is <c>ranked</c>.</summary>
+    public int[][]? Ranking { get; init; }
+    public int? Strength { get; init; }
+    public SkipReason? SkipReason { get; init; }
+    public string? Comment { get; init; }
+
+    /// <summary>The positions as they stood on screen, from left to right.</summary>
+    public required int[] SidesShown { get; init; }
+    public required double Seconds { get; init; }
+    public required int GuidelinesVersion { get; init; }
+
+    /// <summary>The earlier judgment that this one replaces or withdraws.</summary>
+    public long? Supersedes { get; init; }
+
+    /// <summary>The later judgment that replaces or withdraws this one.</summary>
+    public long? SupersededBy { get; init; }
+    public required LogPrompt Prompt { get; init; }
+
+    /// <summary>By position, from 0.</summary>
+    public required IReadOnlyList<LogResponse> Responses { get; init; }
+}
+
+/// <summary>The prompt of a <see cref="JudgmentLogLine"/>.</summary>
+public sealed record LogPrompt(long Id, string Text, PromptSplit Split);
+
+/// <summary>A response with everything that is needed to sample it again.</summary>
+public sealed record LogResponse
+{
+    public required int Position { get; init; }
+    public required long Id { get; init; }
+    public required string Text { get; init; }
+    public int[]? TokenIds { get; init; }
+    public int[]? PromptTokenIds { get; init; }
+
+    /// <summary>Summed over the response's tokens at temperature 1, in nats.</summary>
+    public double? LogProbability { get; init; }
+
+    /// <summary>The policy's content hash.</summary>
+    public required string Policy { get; init; }
+    public required int PolicyNumber { get; init; }
+    public required double Temperature { get; init; }
+    public required double TopP { get; init; }
+    public required int TopK { get; init; }
+    public required int MaxTokens { get; init; }
+    public required long Seed { get; init; }
+    public required string FinishReason { get; init; }
+    public required DateTime CreatedAt { get; init; }
+}

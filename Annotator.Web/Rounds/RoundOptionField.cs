@@ -1,0 +1,75 @@
+namespace Annotator.Web.Rounds;
+
+/// <summary>What a field of the start panel holds.</summary>
+public enum FieldKind
+{
+    Number,
+    Whole,
+    Switch,
+    Choice,
+
+    /// <summary>Words with commas between.</summary>
+    Words,
+}
+
+/// <summary>One key of <c>options.json</c> as the Rounds page offers it.</summary>
+/// <param name="Key">The key's name in the file, which is also its label: what people read in papers is what they set here.</param>
+/// <param name="Group">The heading it stands under in "All options"; null for the few that are always in sight.</param>
+/// <param name="Explanation">One line.</param>
+public sealed record RoundOptionField(string Key, string? Group, FieldKind Kind, string Explanation)
+{
+    /// <summary>The words to choose from, where <see cref="Kind"/> is <see cref="FieldKind.Choice"/>.</summary>
+    public IReadOnlyList<string> Choices { get; init; } = [];
+
+    /// <summary>True where an empty field means that the trainer decides.</summary>
+    public bool MayBeEmpty { get; init; }
+
+    private const string Loss = "Loss", Optimizer = "Optimizer", Steps = "Steps and logging", Lengths = "Lengths", Lora = "LoRA", Machine = "Machine";
+
+    /// <summary>All keys but the two directories, in reading order.</summary>
+    public static IReadOnlyList<RoundOptionField> All { get; } =
+    [
+        new("beta", null, FieldKind.Number, "How firmly the policy is held to the reference: smaller lets it move further."),
+        new("loss_type", null, FieldKind.Choice, "sigmoid is DPO's own; ipo and robust bear noisy labels better.") { Choices = ["sigmoid", "robust", "ipo", "hinge"] },
+        new("learning_rate", null, FieldKind.Number, "The size of one update."),
+        new("batch_size", null, FieldKind.Whole, "Comparisons per update."),
+        new("num_train_epochs", null, FieldKind.Number, "How often each comparison is seen."),
+        new("max_steps", null, FieldKind.Whole, "Updates in all; 0 = as many as the epochs make."),
+
+        new("label_smoothing", Loss, FieldKind.Number, "The share of judgments assumed to be flipped, from 0 to below 0.5."),
+        new("ipo_average", Loss, FieldKind.Switch, "ipo on log-probabilities averaged over tokens, not summed."),
+        new("rankings", Loss, FieldKind.Choice, "How a ranking of more than two is trained: as a whole, or as its pairs.") { Choices = ["plackett_luce", "pairs"] },
+        new("weights", Loss, FieldKind.Switch, "Weight each comparison by its line's weight."),
+
+        new("optimizer", Optimizer, FieldKind.Choice, "rmsprop is the paper's.") { Choices = ["rmsprop", "adamw", "sgd"] },
+        new("lr_scheduler_type", Optimizer, FieldKind.Choice, "How the learning rate goes on after the warm-up.") { Choices = ["constant_with_warmup", "cosine", "linear"] },
+        new("warmup_steps", Optimizer, FieldKind.Whole, "Updates over which the learning rate rises from 0."),
+        new("max_grad_norm", Optimizer, FieldKind.Number, "Longer gradients are cut to this length; 0 = never."),
+        new("weight_decay", Optimizer, FieldKind.Number, "AdamW's pull of all weights towards 0."),
+        new("rmsprop_alpha", Optimizer, FieldKind.Number, "How slowly RMSprop's average forgets."),
+        new("rmsprop_epsilon", Optimizer, FieldKind.Number, "Keeps RMSprop from dividing by 0."),
+        new("adam_beta1", Optimizer, FieldKind.Number, "How slowly AdamW's mean forgets."),
+        new("adam_beta2", Optimizer, FieldKind.Number, "How slowly AdamW's variance forgets."),
+        new("adam_epsilon", Optimizer, FieldKind.Number, "Keeps AdamW from dividing by 0."),
+        new("dropout", Optimizer, FieldKind.Number, "The share of activations dropped while training."),
+
+        new("micro_batch_size", Steps, FieldKind.Whole, "Comparisons in memory at once; 0 = the whole batch. Changes no result."),
+        new("logging_steps", Steps, FieldKind.Whole, "Updates between two points of the curves."),
+        new("eval_steps", Steps, FieldKind.Whole, "Updates between measurements on the eval split; 0 = first and last only."),
+        new("early_stopping_patience", Steps, FieldKind.Whole, "Measurements without a better eval_loss before it stops; 0 = never."),
+        new("checkpoint_steps", Steps, FieldKind.Whole, "Updates between checkpoints; 0 = only when cancelled."),
+        new("seed", Steps, FieldKind.Whole, "Decides the order of the comparisons."),
+
+        new("max_length", Lengths, FieldKind.Whole, "Prompt and response together, in tokens; empty = the model's context.") { MayBeEmpty = true },
+        new("max_prompt_length", Lengths, FieldKind.Whole, "Longer prompts lose their beginning; empty = half the context.") { MayBeEmpty = true },
+
+        new("lora_rank", Lora, FieldKind.Whole, "Train thin matrices of this rank beside the weights; 0 = train all weights."),
+        new("lora_alpha", Lora, FieldKind.Number, "The scale of these matrices."),
+        new("lora_target_modules", Lora, FieldKind.Words, "Names of the layers that get them; empty = the trainer's choice.") { MayBeEmpty = true },
+
+        new("dtype", Machine, FieldKind.Choice, "The numbers it computes in.") { Choices = ["float32", "bfloat16"] },
+        new("device", Machine, FieldKind.Choice, "auto takes a GPU where there is one.") { Choices = ["auto", "cpu", "cuda"] },
+        new("threads", Machine, FieldKind.Whole, "Processor threads; 0 = all. The same number gives the same bytes."),
+        new("activation_checkpointing", Machine, FieldKind.Switch, "Less memory for more time."),
+    ];
+}

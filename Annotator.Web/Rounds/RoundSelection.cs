@@ -1,0 +1,106 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
+using Annotator.Model.Preferences;
+using Annotator.Web.Data;
+
+namespace Annotator.Web.Rounds;
+
+/// <summary>A current judgment together with what it was about: all that the selection needs to know.</summary>
+public sealed record JudgedComparison
+{
+    public required long JudgmentId { get; init; }
+    public required long ComparisonId { get; init; }
+    public required Verdict Verdict { get; init; }
+
+    /// <summary>Tiers of positions, best first; null unless <see cref="Verdict.Ranked"/>.</summary>
+    public int[][]? Ranking { get; init; }
+    public int? Strength { get; init; }
+    public required ComparisonPurpose Purpose { get; init; }
+    public required string Prompt { get; init; }
+    public required PromptSplit PromptSplit { get; init; }
+
+    /// <summary>In the order of their positions, which count from 0.</summary>
+    public required IReadOnlyList<JudgedResponse> Responses { get; init; }
+}
+
+/// <summary>One response of a <see cref="JudgedComparison"/>; token ids are null where the sampler gave none.</summary>
+public sealed record JudgedResponse(string Text, int[]? TokenIds, int[]? PromptTokenIds, string PolicyHash);
+
+/// <summary>Why a current judgment is not trained on.</summary>
+public enum LeftOut
+{
+    /// <summary>It says that the responses are equally good: never turned into a preference.</summary>
+    Tie,
+    BothBad,
+    Skipped,
+    Withdrawn,
+
+    /// <summary>Its prompt is held out for evaluation.</summary>
+    HeldOutPrompt,
+
+    /// <summary>Its comparison was made to evaluate policies or annotators, not to train.</summary>
+    NotForTraining,
+
+    /// <summary>Both responses are the same text.</summary>
+    IdenticalTexts,
+}
+
+/// <summary>
+/// Which judgments become preferences, and which of these only measure. Pure: the same judgments give the same lines.
+/// </summary>
+public static class RoundSelection
+{
+    /// <summary>The share of prompts whose preferences measure the round (<c>eval_</c> metrics) instead of training it.</summary>
+    public const double EvalShare = 0.1;
+
+    /// <summary>Why the judgment can't be trained on, or null if it can.</summary>
+    public static LeftOut? ReasonToLeaveOut(JudgedComparison judged) => judged switch
+    {
+        { Verdict: Verdict.Withdrawn } => LeftOut.Withdrawn,
+        { Verdict: Verdict.Skipped } => LeftOut.Skipped,
+        { Verdict: Verdict.BothBad } => LeftOut.BothBad,
+        { Purpose: not ComparisonPurpose.Train } => LeftOut.NotForTraining,
+        { PromptSplit: PromptSplit.Heldout } => LeftOut.HeldOutPrompt,
+        { Ranking: null or { Length: < 2 } } => LeftOut.Tie,
+        _ when StatesNothing(judged) => LeftOut.IdenticalTexts,
+        _ => null,
+    };
+
+    /// <summary>The line of <c>preferences.jsonl</c> of a judgment that <see cref="ReasonToLeaveOut"/> lets through.</summary>
+    public static PreferenceLine Line(JudgedComparison judged, long evalSeed) => new()
+    {
+        Id = $"{judged.ComparisonId}/{judged.JudgmentId}",
+        Prompt = judged.Prompt,
+        PromptTokenIds = SharedPromptTokens(judged.Responses),
+        Completions = [.. judged.Responses.Select(response => new PreferenceCompletion
+        {
+            Text = response.Text,
+            TokenIds = response.TokenIds,
+            Policy = response.PolicyHash,
+        })],
+        Ranking = new Ranking(judged.Ranking!),
+        Split = IsForEvaluation(judged.Prompt, evalSeed) ? PreferenceSplit.Eval : PreferenceSplit.Train,
+    };
+
+    /// <summary>
+    /// True for <see cref="EvalShare"/> of all prompts, by a hash of the text: a prompt keeps its part over all rounds
+    /// of a study, so that no round measures itself on what an earlier one was trained on.
+    /// </summary>
+    public static bool IsForEvaluation(string prompt, long seed)
+    {
+        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+        SHA256.HashData(Encoding.UTF8.GetBytes($"{seed}:{prompt}"), hash);
+        return BinaryPrimitives.ReadUInt64BigEndian(hash) < EvalShare * ulong.MaxValue;
+    }
+
+    /// <summary>True when every pair that the ranking implies is one text twice.</summary>
+    private static bool StatesNothing(JudgedComparison judged) =>
+        new Ranking(judged.Ranking!).Pairs().All(pair => judged.Responses[pair.Better].Text == judged.Responses[pair.Worse].Text);
+
+    /// <summary>The prompt's tokens if every response saw the same ones; otherwise the text must serve.</summary>
+    private static int[]? SharedPromptTokens(IReadOnlyList<JudgedResponse> responses) =>
+        responses[0].PromptTokenIds is { } first && responses.All(r => r.PromptTokenIds is { } ids && ids.AsSpan().SequenceEqual(first))
+            ? first
+            : null;
+}

@@ -1,0 +1,128 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Annotator.Model.Preferences;
+using Annotator.Web.Data;
+using Microsoft.EntityFrameworkCore;
+
+namespace Annotator.Web.Rounds;
+
+/// <summary>
+/// Turns a study's judgments into a round's <c>preferences.jsonl</c>: one query, read row by row, so that the file is
+/// one moment's truth and memory stays flat.
+/// </summary>
+public sealed class RoundSnapshot(IDbContextFactory<AnnotatorDbContext> contexts)
+{
+    /// <summary>The name of the counts' file in the round directory; the trainer doesn't read it.</summary>
+    public const string CountsFile = "snapshot.json";
+
+    private static readonly JsonSerializerOptions CountsSpelling = new(JsonSerializerDefaults.Web)
+    {
+        WriteIndented = true,
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) },
+        DictionaryKeyPolicy = JsonNamingPolicy.SnakeCaseLower,
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+    };
+
+    /// <summary>What a round started now would train on.</summary>
+    public async Task<SelectionCounts> CountAsync(long studyId, RoundData data, CancellationToken cancellation = default)
+    {
+        var counts = new SelectionCounts();
+        await using var db = await contexts.CreateDbContextAsync(cancellation);
+        await foreach (var judged in Judged(db, studyId, await AfterAsync(db, studyId, data, cancellation), withTokens: false)
+            .AsAsyncEnumerable().WithCancellation(cancellation))
+        {
+            counts = Counted(counts, judged, studyId);
+        }
+
+        return counts;
+    }
+
+    /// <summary>Judgments later than <paramref name="afterJudgmentId"/> that a round would take: what the study's rule counts.</summary>
+    public async Task<int> CountPreferencesAsync(long studyId, long afterJudgmentId, CancellationToken cancellation = default)
+    {
+        var counts = new SelectionCounts();
+        await using var db = await contexts.CreateDbContextAsync(cancellation);
+        await foreach (var judged in Judged(db, studyId, afterJudgmentId, withTokens: false).AsAsyncEnumerable().WithCancellation(cancellation))
+        {
+            counts = Counted(counts, judged, studyId);
+        }
+
+        return counts.Preferences;
+    }
+
+    /// <summary>Writes the round's preferences and their counts, replacing what was there.</summary>
+    public async Task<SelectionCounts> WriteAsync(long studyId, RoundData data, RoundDirectory directory, CancellationToken cancellation = default)
+    {
+        Directory.CreateDirectory(directory.Root);
+        var counts = new SelectionCounts();
+        await using (var db = await contexts.CreateDbContextAsync(cancellation))
+        await using (var writer = new StreamWriter(directory.Preferences, append: false, new UTF8Encoding(false)) { NewLine = "\n" })
+        {
+            var after = await AfterAsync(db, studyId, data, cancellation);
+            await foreach (var judged in Judged(db, studyId, after, withTokens: true).AsAsyncEnumerable().WithCancellation(cancellation))
+            {
+                if (RoundSelection.ReasonToLeaveOut(judged) is null)
+                {
+                    await writer.WriteLineAsync(JsonLines.Format(RoundSelection.Line(judged, studyId)).AsMemory(), cancellation);
+                }
+
+                counts = Counted(counts, judged, studyId);
+            }
+        }
+
+        await File.WriteAllTextAsync(Path.Combine(directory.Root, CountsFile), JsonSerializer.Serialize(counts, CountsSpelling) + "\n", cancellation);
+        return counts;
+    }
+
+    /// <summary>The counts that <see cref="WriteAsync"/> left in the directory, or null if there are none.</summary>
+    public static async Task<SelectionCounts?> ReadCountsAsync(RoundDirectory directory, CancellationToken cancellation = default)
+    {
+        var path = Path.Combine(directory.Root, CountsFile);
+        if (!File.Exists(path))
+        {
+            return null;
+        }
+
+        await using var file = File.OpenRead(path);
+        return await JsonSerializer.DeserializeAsync<SelectionCounts>(file, CountsSpelling, cancellation);
+    }
+
+    /// <summary>The study's current judgments with an id above <paramref name="after"/>, in the order they were made.</summary>
+    internal static IQueryable<JudgedComparison> Judged(AnnotatorDbContext db, long studyId, long after, bool withTokens) =>
+        db.Judgments.AsNoTracking()
+            .Where(j => j.Comparison!.StudyId == studyId && !j.IsSuperseded && j.Id > after)
+            .OrderBy(j => j.Id)
+            .Select(j => new JudgedComparison
+            {
+                JudgmentId = j.Id,
+                ComparisonId = j.ComparisonId,
+                Verdict = j.Verdict,
+                Ranking = j.Ranking,
+                Strength = j.Strength,
+                Purpose = j.Comparison!.Purpose,
+                Prompt = j.Comparison.Prompt!.Text,
+                PromptSplit = j.Comparison.Prompt.Split,
+                Responses = j.Comparison.Responses
+                    .OrderBy(r => r.Position)
+                    .Select(r => new JudgedResponse(
+                        r.Response!.Text,
+                        withTokens ? r.Response.TokenIds : null,
+                        withTokens ? r.Response.PromptTokenIds : null,
+                        r.Response.Policy!.Hash))
+                    .ToList(),
+            });
+
+    private static async Task<long> AfterAsync(AnnotatorDbContext db, long studyId, RoundData data, CancellationToken cancellation) =>
+        data == RoundData.All
+            ? 0
+            : await db.Rounds
+                .Where(r => r.StudyId == studyId && r.State == RoundState.Succeeded)
+                .MaxAsync(r => r.LastJudgmentId, cancellation) ?? 0;
+
+    private static SelectionCounts Counted(SelectionCounts counts, JudgedComparison judged, long studyId) =>
+        counts.With(
+            judged.JudgmentId,
+            RoundSelection.ReasonToLeaveOut(judged),
+            RoundSelection.IsForEvaluation(judged.Prompt, studyId) ? PreferenceSplit.Eval : PreferenceSplit.Train);
+}
