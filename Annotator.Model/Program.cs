@@ -6,6 +6,9 @@ var root = new RootCommand("Annotator's language models: training, sampling and 
     Verb.Json,
     LogprobsCommand.Create(),
     SftCommand.Create(),
+    DpoCommand.Create(),
     ShortTakesCommand.Create(),
+    SampleCommand.Create(),
+    ServeCommand.Create(),
 };
 return await Verb.InvokeAsync(root, args);

@@ -18,11 +18,16 @@ public static class Verb
 
     /// <summary>Sets what a verb does. It runs on a thread of its own, so that Ctrl+C can cancel it.</summary>
     public static void Run(this Command command, Action<ParseResult, JobConsole, CancellationToken> job) =>
-        command.SetAction((arguments, cancellation) => Task.Factory.StartNew(
-            () => Guarded(() => job(arguments, new JobConsole(arguments.GetValue(Json)), cancellation)),
+        command.RunAsync((arguments, console, cancellation) => Task.Factory.StartNew(
+            () => job(arguments, console, cancellation),
             CancellationToken.None,
             TaskCreationOptions.LongRunning,
             TaskScheduler.Default));
+
+    /// <summary>Sets what a verb does that waits more than it computes.</summary>
+    public static void RunAsync(this Command command, Func<ParseResult, JobConsole, CancellationToken, Task> job) =>
+        command.SetAction((arguments, cancellation) =>
+            GuardedAsync(() => job(arguments, new JobConsole(arguments.GetValue(Json)), cancellation)));
 
     /// <summary>Parses, runs, and answers with the exit code.</summary>
     public static async Task<int> InvokeAsync(RootCommand root, string[] arguments)
@@ -43,32 +48,32 @@ public static class Verb
         return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromMinutes(5), EnableDefaultExceptionHandler = false });
     }
 
-    private static int Guarded(Action job)
+    private static async Task<int> GuardedAsync(Func<Task> job)
     {
         try
         {
-            job();
+            await job();
             return Success;
         }
         catch (OperationCanceledException)
         {
-            Console.Error.WriteLine("Cancelled.");
+            await Console.Error.WriteLineAsync("Cancelled.");
             return Failure;
         }
         catch (UsageException e)
         {
-            Console.Error.WriteLine(e.Message);
+            await Console.Error.WriteLineAsync(e.Message);
             return WrongArguments;
         }
         catch (Exception e) when (e is PolicyException or JsonLineException or IOException or UnauthorizedAccessException or InvalidDataException or ArithmeticException or DllNotFoundException)
         {
-            Console.Error.WriteLine(e.Message);
+            await Console.Error.WriteLineAsync(e.Message);
             return Failure;
         }
         catch (Exception e)
         {
             // Nobody foresaw it: the kind of the error is all the help there is. libtorch appends its own stack, which is cut.
-            Console.Error.WriteLine($"Failed unexpectedly ({e.GetType().Name}): {e.Message.Split('\n')[0]}");
+            await Console.Error.WriteLineAsync($"Failed unexpectedly ({e.GetType().Name}): {e.Message.Split('\n')[0]}");
             return Failure;
         }
     }

@@ -38,14 +38,17 @@ public static class JsonLines
 
     /// <summary>Reads a file line by line; empty lines are passed over.</summary>
     /// <exception cref="JsonLineException">A line is not the JSON of a <typeparamref name="T"/>, or its check refuses it.</exception>
-    public static IEnumerable<T> Read<T>(string path)
+    public static IEnumerable<T> Read<T>(string path) => ReadNumbered<T>(path).Select(line => line.Value);
+
+    /// <summary>As <see cref="Read"/>, with each line's number from 1.</summary>
+    public static IEnumerable<(int Number, T Value)> ReadNumbered<T>(string path)
     {
         var number = 0;
         foreach (var line in File.ReadLines(path))
         {
             number++;
             if (!string.IsNullOrWhiteSpace(line))
-                yield return Parse<T>(line, path, number);
+                yield return (number, Parse<T>(line, path, number));
         }
     }
 

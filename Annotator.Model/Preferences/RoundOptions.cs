@@ -127,7 +127,7 @@ public sealed record RoundOptions
     /// <summary>Prompt and completion together, in tokens; the completion's end is cut. Null = the model's context.</summary>
     public int? MaxLength { get; init; }
 
-    /// <summary>In tokens; a longer prompt loses its beginning. Null = half the model's context.</summary>
+    /// <summary>In tokens; a comparison with a longer prompt is left out and counted. Null = half of max_length.</summary>
     public int? MaxPromptLength { get; init; }
 
     public double Dropout { get; init; }
@@ -202,7 +202,9 @@ public sealed record RoundOptions
         Require(MaxPromptLength is null or >= 1, $"max_prompt_length must be at least 1; it is {MaxPromptLength}");
         Require(MaxPromptLength is null || MaxLength is null || MaxPromptLength < MaxLength, $"max_prompt_length must be below max_length ({MaxLength}); it is {MaxPromptLength}");
         Require(Dropout is >= 0 and < 1, $"dropout must be in [0, 1); it is {Dropout}");
-        AtLeast0("lora_rank", LoraRank);
+        Require(LoraRank == 0, $"lora_rank must be 0: low-rank adapters are not built yet; it is {LoraRank}");
+        Require(!ActivationCheckpointing, "activation_checkpointing must be false: it is not built yet");
+        Require(Dtype == TrainingDtype.Float32, "dtype must be float32: training in bfloat16 is not built yet");
         AtLeast0("threads", Threads);
         return problems;
 

@@ -1,0 +1,122 @@
+using System.CommandLine;
+using System.Globalization;
+using Annotator.Model.Checkpoints;
+using Annotator.Model.Native;
+using Annotator.Model.Preferences;
+using Annotator.Model.Sampling;
+using TorchSharp;
+
+namespace Annotator.Model.Commands;
+
+/// <summary>The verb <c>sample</c>: responses of a policy to one prompt, or to each of a file.</summary>
+public static class SampleCommand
+{
+    private static readonly Option<DirectoryInfo> PolicyOption = new("--policy") { Description = "The policy's directory.", Required = true };
+    private static readonly Option<string?> Prompt = new("--prompt") { Description = "A text to continue." };
+    private static readonly Option<string?> PromptIds = new("--prompt-ids") { Description = "Token ids to continue, divided by commas." };
+    private static readonly Option<FileInfo?> Input = new("--input") { Description = "JSONL of {\"prompt\":\"…\"} or {\"prompt_ids\":[…]}; each result then names its prompt_index, from 0." };
+    private static readonly Option<int> N = new("--n") { Description = "Responses for each prompt.", DefaultValueFactory = _ => 4 };
+    private static readonly Option<int> MaxTokens = new("--max-tokens") { Description = "Most tokens of a response.", DefaultValueFactory = _ => 64 };
+    private static readonly Option<double> Temperature = new("--temperature") { Description = "0 takes the most probable token each time.", DefaultValueFactory = _ => 1 };
+    private static readonly Option<int> TopK = new("--top-k") { Description = "Keep this many most probable tokens; 0 for all.", DefaultValueFactory = _ => 0 };
+    private static readonly Option<double> TopP = new("--top-p") { Description = "Keep the most probable tokens up to this mass.", DefaultValueFactory = _ => 1 };
+    private static readonly Option<long> Seed = new("--seed") { Description = "The same seed gives the same responses.", DefaultValueFactory = _ => 1 };
+    private static readonly Option<string[]> Stop = new("--stop") { Description = "End a response before this text; may be given several times." };
+    private static readonly Option<int> Threads = new("--threads") { Description = "0 for all cores.", DefaultValueFactory = _ => 0 };
+
+    public static Command Create()
+    {
+        var command = new Command("sample", "Samples responses from a policy.")
+        {
+            PolicyOption, Prompt, PromptIds, Input, N, MaxTokens, Temperature, TopK, TopP, Seed, Stop, Threads,
+        };
+        command.Validators.Add(result =>
+        {
+            if (new Option[] { Prompt, PromptIds, Input }.Count(option => result.GetResult(option) is not null) != 1)
+                result.AddError("Give one of --prompt, --prompt-ids and --input.");
+        });
+        command.Run(Sample);
+        return command;
+    }
+
+    private static void Sample(ParseResult arguments, JobConsole console, CancellationToken cancellation)
+    {
+        var options = new SamplingOptions
+        {
+            MaxTokens = arguments.GetValue(MaxTokens),
+            Temperature = arguments.GetValue(Temperature),
+            TopK = arguments.GetValue(TopK),
+            TopP = arguments.GetValue(TopP),
+            Seed = arguments.GetValue(Seed),
+            Stop = arguments.GetValue(Stop) ?? [],
+        };
+        if (options.Fault() is { } fault)
+            throw new UsageException($"--{fault.Name.Replace('_', '-')}: {fault.Message}");
+        var n = arguments.GetValue(N);
+        if (n < 1)
+            throw new UsageException($"--n must be at least 1; it is {n}.");
+        var prompts = Prompts(arguments);
+
+        LibTorch.Load();
+        if (arguments.GetValue(Threads) is > 0 and var threads)
+            torch.set_num_threads(threads);
+        using var policy = PolicyDirectory.Open(arguments.GetRequiredValue(PolicyOption).FullName, LibTorch.PreferredDevice());
+        if (options.Stop.Count > 0)
+            policy.RequireTokenizer();
+        var ids = prompts.Select(prompt => Encode(policy, prompt, options.MaxTokens)).ToList();
+
+        var fromFile = arguments.GetValue(Input) is not null;
+        foreach (var response in Sampler.Sample(policy, ids, n, options, cancellation))
+            Write(console, response, n, fromFile ? prompts.Count : null);
+    }
+
+    private static IReadOnlyList<PromptLine> Prompts(ParseResult arguments)
+    {
+        if (arguments.GetValue(Input) is { } file)
+            return [.. JsonLines.Read<PromptLine>(file.FullName).Select((line, index) => line with { Place = $"prompt {index} of {file.Name}: " })];
+        if (arguments.GetValue(Prompt) is { } text)
+            return [new PromptLine { Prompt = text }];
+        var ids = arguments.GetValue(PromptIds)!.Split(',', StringSplitOptions.TrimEntries);
+        return
+        [
+            new PromptLine
+            {
+                PromptIds = [.. ids.Select(id => int.TryParse(id, CultureInfo.InvariantCulture, out var parsed)
+                    ? parsed
+                    : throw new UsageException($"--prompt-ids needs token ids divided by commas; \"{id}\" is none."))],
+            },
+        ];
+    }
+
+    private static IReadOnlyList<int> Encode(Policy policy, PromptLine prompt, int maxTokens)
+    {
+        var ids = prompt.PromptIds ?? policy.RequireTokenizer().Encode(prompt.Prompt);
+        return Sampler.FaultOf(ids, policy, maxTokens) is { } fault ? throw new InvalidDataException(prompt.Place + fault.Message) : ids;
+    }
+
+    private static void Write(JobConsole console, SampledResponse response, int n, int? prompts)
+    {
+        var line = new ResponseLine(
+            prompts is null ? null : response.PromptIndex, response.Index, response.Text, response.TokenIds, response.FinishReason, response.LogProbability);
+        var which = prompts is null ? "" : $"prompt {response.PromptIndex + 1} of {prompts}, ";
+        console.Result(line, string.Create(CultureInfo.InvariantCulture,
+            $"--- {which}response {response.Index + 1} of {n} ({response.FinishReason}, {response.TokenIds.Count} tokens, log p {response.LogProbability:F2})\n{(response.Text.Length > 0 ? response.Text : string.Join(',', response.TokenIds))}\n"));
+    }
+
+    /// <summary>A line of --input.</summary>
+    private sealed record PromptLine : ICheckedLine
+    {
+        public string? Prompt { get; init; }
+
+        public IReadOnlyList<int>? PromptIds { get; init; }
+
+        /// <summary>Where it stands, for the sentence about its fault.</summary>
+        internal string Place { get; init; } = "";
+
+        public string? Problem() => Prompt is null == PromptIds is null ? "a prompt line needs either \"prompt\" or \"prompt_ids\"." : null;
+    }
+
+    /// <summary>What --json writes.</summary>
+    private sealed record ResponseLine(
+        int? PromptIndex, int Index, string Text, IReadOnlyList<int> TokenIds, string FinishReason, double Logprob);
+}

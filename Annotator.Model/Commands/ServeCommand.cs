@@ -1,0 +1,71 @@
+using System.CommandLine;
+using System.Net.Sockets;
+using Annotator.Model.Native;
+using Annotator.Model.Sampling;
+using Microsoft.AspNetCore.Connections;
+using TorchSharp;
+
+namespace Annotator.Model.Commands;
+
+/// <summary>The verb <c>serve</c>: an OpenAI-compatible completions API over a directory of policies, on loopback.</summary>
+public static class ServeCommand
+{
+    private static readonly Option<DirectoryInfo> Policies = new("--policies") { Description = "The directory whose directories are the policies; a request's \"model\" is the name of one.", Required = true };
+    private static readonly Option<string> Urls = new("--urls") { Description = "Where to listen, several divided by semicolons; loopback only. Port 0 takes a free one.", DefaultValueFactory = _ => "http://127.0.0.1:5100" };
+    private static readonly Option<int> Threads = new("--threads") { Description = "0 for all cores.", DefaultValueFactory = _ => 0 };
+    private static readonly Option<bool> ExitWhenStdinCloses = new(ParentPipe.OptionName) { Description = ParentPipe.OptionDescription };
+
+    public static Command Create()
+    {
+        var command = new Command("serve", "Serves policies: POST /v1/completions, GET /v1/models, GET /health.")
+        {
+            Policies, Urls, Threads, ExitWhenStdinCloses,
+        };
+        command.RunAsync(ServeAsync);
+        return command;
+    }
+
+    private static async Task ServeAsync(ParseResult arguments, JobConsole console, CancellationToken cancellation)
+    {
+        var options = new ServingOptions
+        {
+            PoliciesDirectory = arguments.GetRequiredValue(Policies).FullName,
+            Urls = arguments.GetRequiredValue(Urls).Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries),
+        };
+        var threads = arguments.GetValue(Threads);
+        if ((options.UrlsFault() ?? (threads < 0 ? $"--threads must be 0 (all cores) or more; it is {threads}." : null)) is { } wrong)
+            throw new UsageException(wrong);
+        if (options.PoliciesFault() is { } unusable)
+            throw new IOException(unusable);
+
+        LibTorch.Load();
+        if (threads > 0)
+            torch.set_num_threads(threads);
+
+        var parentGone = arguments.GetValue(ExitWhenStdinCloses) ? ParentPipe.WatchStandardInput() : CancellationToken.None;
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellation, parentGone);
+        await using var server = Serving.Build(options);
+        try
+        {
+            await server.StartAsync(end.Token);
+        }
+        catch (IOException e) when (e.InnerException is AddressInUseException)
+        {
+            throw new IOException($"The server can't listen on {string.Join(" and ", options.Urls)}: the port is in use. End the program that has it, or choose another with --urls.", e);
+        }
+        catch (SocketException e)
+        {
+            throw new IOException($"The server can't listen on {string.Join(" and ", options.Urls)}: {e.Message}.", e);
+        }
+
+        foreach (var url in server.Urls)
+            console.Result(new ListeningLine(url), $"Listening on {url}");
+        var stopped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var ended = end.Token.Register(stopped.SetResult);
+        await stopped.Task;
+        await server.StopAsync(CancellationToken.None);
+    }
+
+    /// <summary>With <c>--json</c>: the address that was bound, so that a parent that asked for port 0 knows it.</summary>
+    private sealed record ListeningLine(string Url);
+}

@@ -1,0 +1,102 @@
+using Annotator.Model.Checkpoints;
+
+namespace Annotator.Model.Sampling;
+
+/// <summary>A finished response.</summary>
+/// <param name="PromptIndex">Which of the prompts it continues.</param>
+/// <param name="Index">Among the n of its prompt.</param>
+/// <param name="Text">Decoded, without end-of-text token and stop string; empty if the policy has no tokenizer.</param>
+/// <param name="TokenIds">As sampled, an end-of-text token included.</param>
+/// <param name="FinishReason">One of <see cref="FinishReasons"/>.</param>
+/// <param name="TokenLogProbabilities">One a token, under temperature 1 without truncation, in nats.</param>
+public sealed record SampledResponse(
+    int PromptIndex, int Index, string Text, IReadOnlyList<int> TokenIds, string FinishReason, IReadOnlyList<double> TokenLogProbabilities)
+{
+    /// <summary>log π(response | prompt), in nats.</summary>
+    public double LogProbability => TokenLogProbabilities.Sum();
+}
+
+/// <summary>A prompt that a policy can't continue: a word for programs and one sentence that says why.</summary>
+public sealed record PromptFault(string Code, string Message);
+
+/// <summary>Samples responses from a policy, many rows at a time. Synchronous, on the thread that owns the tensors.</summary>
+public static class Sampler
+{
+    /// <summary>Most rows that are computed together.</summary>
+    public const int MaxRows = 64;
+
+    /// <summary>Samples n responses for each prompt.</summary>
+    /// <param name="policy">The policy; needs a tokenizer only for text.</param>
+    /// <param name="prompts">Token ids, at least one each.</param>
+    /// <param name="n">Responses for each prompt.</param>
+    /// <param name="options">The seed is the same for every prompt: response i of n draws from (seed, i).</param>
+    /// <param name="cancellationToken">Ends the sampling between two steps.</param>
+    /// <returns>In the order of the prompts, the n of a prompt together; lazily, up to <see cref="MaxRows"/> at a time.</returns>
+    /// <exception cref="ArgumentException">An option out of range, or a prompt that the policy can't continue.</exception>
+    /// <exception cref="NotFiniteNumberException">The policy's logits are not finite.</exception>
+    public static IEnumerable<SampledResponse> Sample(
+        Policy policy, IReadOnlyList<IReadOnlyList<int>> prompts, int n, SamplingOptions options, CancellationToken cancellationToken = default)
+    {
+        if (options.Fault() is { } fault)
+            throw new ArgumentException(fault.Message, fault.Name);
+        foreach (var prompt in prompts)
+        {
+            if (FaultOf(prompt, policy, options.MaxTokens) is { } promptFault)
+                throw new ArgumentException(promptFault.Message, nameof(prompts));
+        }
+
+        return Enumerable.Range(0, prompts.Count)
+            .SelectMany(p => Enumerable.Range(0, n).Select(i => new Growing(p, i, Begin(policy, prompts[p], i, options, cancellationToken))))
+            .Chunk(MaxRows)
+            .SelectMany(rows => Finish(policy, rows, cancellationToken));
+    }
+
+    /// <summary>Why a policy can't continue a prompt; null if it can.</summary>
+    /// <param name="promptTokenIds">The prompt.</param>
+    /// <param name="policy">The policy.</param>
+    /// <param name="maxTokens">Tokens that have to fit into the context after it.</param>
+    public static PromptFault? FaultOf(IReadOnlyList<int> promptTokenIds, Policy policy, int maxTokens)
+    {
+        var (vocabulary, context) = (policy.Model.VocabularySize, policy.Model.ContextLength);
+        if (promptTokenIds.Count == 0)
+            return new("prompt_empty", "The prompt is empty; the policy needs at least one token to continue.");
+        foreach (var id in promptTokenIds)
+        {
+            if (id < 0 || id >= vocabulary)
+                return new("token_id_unknown", $"The prompt holds the token id {id}; this policy's ids go from 0 to {vocabulary - 1}.");
+        }
+
+        return (long)promptTokenIds.Count + maxTokens > context
+            ? new("context_length_exceeded", $"This policy's context is {context} tokens; the prompt has {promptTokenIds.Count} and max_tokens asks for {maxTokens} more. Shorten the prompt or lower max_tokens.")
+            : null;
+    }
+
+    private static ResponseInProgress Begin(
+        Policy policy, IReadOnlyList<int> prompt, int index, SamplingOptions options, CancellationToken cancellationToken) =>
+        new(prompt, index, options, policy.Tokenizer, policy.EndOfTextId, cancelled: cancellationToken);
+
+    private static IEnumerable<SampledResponse> Finish(Policy policy, Growing[] rows, CancellationToken cancellationToken)
+    {
+        var byResponse = rows.ToDictionary(r => r.Response);
+        using (var batch = new SamplingBatch(policy.Model, [.. rows.Select(r => r.Response)]))
+        {
+            while (batch.Step((response, token) => byResponse[response].Tokens.Add(token)))
+            {
+            }
+        }
+
+        cancellationToken.ThrowIfCancellationRequested();
+        return rows.Select(r => new SampledResponse(
+            r.PromptIndex,
+            r.Index,
+            string.Concat(r.Tokens.Select(t => t.Text)),
+            [.. r.Tokens.Select(t => t.Id)],
+            r.Tokens[^1].FinishReason!,
+            [.. r.Tokens.Select(t => t.LogProbability)]));
+    }
+
+    private sealed record Growing(int PromptIndex, int Index, ResponseInProgress Response)
+    {
+        public List<SampledToken> Tokens { get; } = [];
+    }
+}

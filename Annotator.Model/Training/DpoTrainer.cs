@@ -1,0 +1,209 @@
+using System.Diagnostics;
+using Annotator.Model.LanguageModels;
+using Annotator.Model.Preferences;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Annotator.Model.Training;
+
+/// <summary>The loss or the gradient is no number any more; the message says at which step and what to change.</summary>
+public sealed class TrainingDivergedException(string message) : ArithmeticException(message);
+
+/// <summary>Early stopping: the lowest eval_loss so far, and for how many evaluations it has not been beaten.</summary>
+public readonly record struct Patience(double Best, int Waited)
+{
+    public static Patience Fresh { get; } = new(double.MaxValue, 0);
+
+    public Patience After(double evalLoss) => evalLoss < Best ? new(evalLoss, 0) : new(Best, Waited + 1);
+}
+
+/// <summary>
+/// Direct Preference Optimization on tokenised comparisons whose reference log-probabilities are known. Synchronous, on
+/// the caller's thread. Which data an update sees depends on the options and <see cref="Step"/> alone, so a
+/// training put back to a step goes on exactly.
+/// </summary>
+public sealed class DpoTrainer : IDisposable
+{
+    private readonly LanguageModel _policy;
+    private readonly RoundData _data;
+    private readonly RoundOptions _options;
+    private readonly Stopwatch _clock = Stopwatch.StartNew();
+    private long _comparisonsHere;
+
+    /// <param name="policy">πθ; its parameters are changed. Disposed by the caller.</param>
+    /// <param name="data">At least one training comparison; all with reference log-probabilities.</param>
+    /// <param name="options">Without problems.</param>
+    public DpoTrainer(LanguageModel policy, RoundData data, RoundOptions options)
+    {
+        (_policy, _data, _options) = (policy, data, options);
+        StepsPerEpoch = DataOrder.StepsPerEpoch(data.Train.Count, options.BatchSize);
+        MaxSteps = options.MaxSteps > 0 ? options.MaxSteps : (int)Math.Ceiling(options.NumTrainEpochs * StepsPerEpoch);
+        policy.RequireGradients();
+        Optimizer = DpoOptimizer.Of(options, policy.Parameters);
+    }
+
+    public DpoOptimizer Optimizer { get; }
+
+    /// <summary>Updates made.</summary>
+    public int Step => Optimizer.Steps;
+
+    /// <summary>Updates to make, unless it stops early.</summary>
+    public int MaxSteps { get; }
+
+    /// <summary>Updates in one pass over the training comparisons.</summary>
+    public int StepsPerEpoch { get; }
+
+    /// <summary>Tokens trained on.</summary>
+    public long NumTokens { get; private set; }
+
+    public Patience Patience { get; private set; } = Patience.Fresh;
+
+    /// <summary>True when the line after the last update has been measured.</summary>
+    public bool IsDone { get; private set; }
+
+    /// <summary>Goes on from a saved step; the caller puts the parameters and the optimiser's state back.</summary>
+    public void Restore(long numTokens, Patience patience) => (NumTokens, Patience) = (numTokens, patience);
+
+    /// <summary>The first batch's loss if the policy is the reference: what step 0 must show then, for pairs under sigmoid ln 2.</summary>
+    public double LossAtReference()
+    {
+        using var scope = NewDisposeScope();
+        var batch = Batch(0);
+        var reference = ReferenceLogps(batch);
+        return Mean(ComparisonLoss.Of(batch, reference, reference, _options), Shares(batch)).to(ScalarType.Float64).item<double>();
+    }
+
+    /// <summary>
+    /// Measures the next batch and makes one update on it. When the updates are made, or eval_loss has not fallen for too
+    /// long, only measures: then the line has no grad_norm and the training is done.
+    /// </summary>
+    /// <returns>The line of the step before the update.</returns>
+    /// <exception cref="OperationCanceledException">Nothing was changed: the training stands at the step where it was.</exception>
+    /// <exception cref="TrainingDivergedException">Nothing was changed.</exception>
+    public RoundMetrics Next(CancellationToken cancellation)
+    {
+        var eval = EvaluateIfDue(cancellation);
+        var patience = eval is null ? Patience : Patience.After(eval.Loss);
+        var finished = Step >= MaxSteps || (_options.EarlyStoppingPatience > 0 && patience.Waited >= _options.EarlyStoppingPatience);
+
+        var batch = Batch(Step);
+        Optimizer.ZeroGradients();
+        var line = Line(Pass(batch, learn: !finished, cancellation), eval);
+        RequireFinite(line.Loss, "loss");
+        if (finished)
+        {
+            IsDone = true;
+            return line;
+        }
+
+        var gradNorm = Optimizer.ClipGradients(_options.MaxGradNorm);
+        RequireFinite(gradNorm, "gradient");
+        var learningRate = DpoLearningRate.At(_options.LrSchedulerType, _options.LearningRate, _options.WarmupSteps, MaxSteps, Step);
+        Optimizer.Update(learningRate);
+
+        NumTokens += batch.Sum(comparison => (long)comparison.Tokens);
+        _comparisonsHere += batch.Count;
+        Patience = patience;
+        return line with { GradNorm = gradNorm, LearningRate = learningRate };
+    }
+
+    public void Dispose() => Optimizer.Dispose();
+
+    private List<TokenComparison> Batch(int step) =>
+        [.. DataOrder.Batch(_data.Train.Count, _options.BatchSize, _options.Seed, step).Select(index => _data.Train[index])];
+
+    private PreferenceMeasures? EvaluateIfDue(CancellationToken cancellation)
+    {
+        var due = Step == 0 || Step >= MaxSteps || (_options.EvalSteps > 0 && Step % _options.EvalSteps == 0);
+        return due && _data.Eval.Count > 0 ? Pass(_data.Eval, learn: false, cancellation) : null;
+    }
+
+    /// <summary>
+    /// One pass over comparisons in micro-batches, with gradients added up if it is to learn. Each micro-batch adds its share of the
+    /// whole mean, so that splitting changes neither loss nor gradient.
+    /// </summary>
+    private PreferenceMeasures Pass(IReadOnlyList<TokenComparison> comparisons, bool learn, CancellationToken cancellation)
+    {
+        _policy.Dropout = learn ? _options.Dropout : 0;
+        if (_policy.Dropout > 0)
+            manual_seed(((long)_options.Seed << 32) | (uint)Step); // Like the data, the draws depend on the step alone.
+
+        var size = _options.MicroBatchSize > 0 ? _options.MicroBatchSize : _options.BatchSize;
+        var measures = new List<PreferenceMeasures>(comparisons.Count);
+        double loss = 0;
+        foreach (var micro in comparisons.Zip(Shares(comparisons)).Chunk(size))
+        {
+            cancellation.ThrowIfCancellationRequested();
+            using var scope = NewDisposeScope();
+            using var gradients = set_grad_enabled(learn);
+            List<TokenComparison> part = [.. micro.Select(pair => pair.First)];
+            var sequences = part.SelectMany(comparison => comparison.Sequences).ToList();
+            var logps = SequenceLogProbability.Of(_policy, sequences).Sums();                     // (N)
+            var mean = Mean(ComparisonLoss.Of(part, logps, ReferenceLogps(part), _options), [.. micro.Select(pair => pair.Second)]);
+            if (learn)
+                mean.backward();
+            loss += mean.to(ScalarType.Float64).item<double>();
+            measures.AddRange(Measures(part, logps));
+        }
+        return PreferenceMeasures.Mean(measures, loss);
+    }
+
+    private List<PreferenceMeasures> Measures(List<TokenComparison> comparisons, Tensor logps)
+    {
+        var values = logps.detach().cpu().to(ScalarType.Float64).data<double>().ToArray();
+        var measures = new List<PreferenceMeasures>(comparisons.Count);
+        var start = 0;
+        foreach (var comparison in comparisons)
+        {
+            var count = comparison.Completions.Count;
+            measures.Add(PreferenceMeasures.Of(comparison, values.AsSpan(start, count), _options.Beta));
+            start += count;
+        }
+        return measures;
+    }
+
+    private RoundMetrics Line(PreferenceMeasures train, PreferenceMeasures? eval) => new()
+    {
+        Step = Step,
+        MaxSteps = MaxSteps,
+        Epoch = (double)Step / StepsPerEpoch,
+        Loss = train.Loss,
+        RewardsChosen = train.RewardsChosen,
+        RewardsRejected = train.RewardsRejected,
+        RewardsAccuracies = train.RewardsAccuracies,
+        RewardsMargins = train.RewardsMargins,
+        LogpsChosen = train.LogpsChosen,
+        LogpsRejected = train.LogpsRejected,
+        NumTokens = NumTokens,
+        ExamplesPerSecond = _comparisonsHere > 0 ? _comparisonsHere / _clock.Elapsed.TotalSeconds : null,
+        EvalLoss = eval?.Loss,
+        EvalRewardsChosen = eval?.RewardsChosen,
+        EvalRewardsRejected = eval?.RewardsRejected,
+        EvalRewardsAccuracies = eval?.RewardsAccuracies,
+        EvalRewardsMargins = eval?.RewardsMargins,
+        EvalLogpsChosen = eval?.LogpsChosen,
+        EvalLogpsRejected = eval?.LogpsRejected,
+    };
+
+    /// <summary>Each comparison's part in the mean loss, adding up to 1: by its weight where the options use weights.</summary>
+    private float[] Shares(IReadOnlyList<TokenComparison> comparisons)
+    {
+        var total = comparisons.Sum(Weight);
+        return [.. comparisons.Select(comparison => (float)(Weight(comparison) / total))];
+
+        double Weight(TokenComparison comparison) => _options.Weights ? comparison.Weight : 1;
+    }
+
+    private static Tensor Mean(Tensor losses, float[] shares) => (losses * tensor(shares, losses.dtype, losses.device)).sum();
+
+    private Tensor ReferenceLogps(List<TokenComparison> comparisons) => tensor(
+        comparisons.SelectMany(comparison => comparison.ReferenceLogps).Select(logp => (float)logp!.Value).ToArray(),
+        _policy.Dtype,
+        _policy.Device);                                                                          // (N)
+
+    private void RequireFinite(double value, string name)
+    {
+        if (!double.IsFinite(value))
+            throw new TrainingDivergedException($"The {name} became {value} at step {Step}. Try a lower learning_rate (it is {_options.LearningRate}) or a max_grad_norm (it is {_options.MaxGradNorm}).");
+    }
+}

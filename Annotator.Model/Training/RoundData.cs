@@ -1,0 +1,123 @@
+using Annotator.Model.Checkpoints;
+using Annotator.Model.Preferences;
+
+namespace Annotator.Model.Training;
+
+/// <summary>The comparisons of a round, tokenised, with what was left out and why.</summary>
+public sealed record RoundData(
+    IReadOnlyList<TokenComparison> Train,
+    IReadOnlyList<TokenComparison> Eval,
+    IReadOnlyDictionary<string, int> Dropped)
+{
+    /// <summary>Reads preferences.jsonl as the policy sees it.</summary>
+    /// <exception cref="JsonLineException">A line is not a preference, or can't be put before this policy.</exception>
+    public static RoundData Read(string preferences, Policy policy, RoundOptions options)
+    {
+        var limits = TokenLimits.Of(options, policy.Model.ContextLength);
+        var train = new List<TokenComparison>();
+        var eval = new List<TokenComparison>();
+        var dropped = new SortedDictionary<string, int>(StringComparer.Ordinal);
+        foreach (var (number, line) in JsonLines.ReadNumbered<PreferenceLine>(preferences))
+        {
+            try
+            {
+                var (comparison, reason) = Tokenise(line, policy, limits);
+                if (comparison is null)
+                    dropped[reason!] = dropped.GetValueOrDefault(reason!) + 1;
+                else
+                    (line.Split == PreferenceSplit.Train ? train : eval).Add(comparison);
+            }
+            catch (FormatException refused)
+            {
+                throw new JsonLineException(preferences, number, refused.Message, refused);
+            }
+        }
+        return new RoundData(train, eval, dropped);
+    }
+
+    /// <summary>One line's token ids, or the reason why it can't be trained on.</summary>
+    /// <exception cref="FormatException">The line needs something the policy has not: a tokenizer, an end token, a token id.</exception>
+    internal static (TokenComparison? Comparison, string? Dropped) Tokenise(PreferenceLine line, Policy policy, TokenLimits limits)
+    {
+        if (line.Ranking.IsAllTied)
+            return (null, "tied");
+        var prompt = PromptIds(line, policy);
+        if (prompt.Length == 0)
+            return (null, "empty prompt");
+        if (prompt.Length > limits.Prompt)
+            return (null, $"prompt longer than {limits.Prompt} tokens");
+
+        // Indices move up where completions stand in the file that nobody ranked.
+        var ranked = line.Ranking.Tiers.SelectMany(tier => tier).Order().ToList();
+        var ranking = new Ranking(line.Ranking.Tiers.Select(tier => tier.Select(index => ranked.IndexOf(index))));
+        var whole = ranked.Select(index => CompletionIds(line, line.Completions[index], policy)).ToList();
+        if (whole.Any(completion => completion.Length == 0))
+            return (null, "empty completion");
+        if (AnyEqual(whole, ranking))
+            return (null, "identical");
+        var cut = whole.Select(completion => completion[..Math.Min(completion.Length, limits.Whole - prompt.Length)]).ToList();
+        if (AnyEqual(cut, ranking))
+            return (null, "identical after truncation");
+
+        return (new TokenComparison
+        {
+            Id = line.Id,
+            Prompt = prompt,
+            Completions = cut,
+            Ranking = ranking,
+            Weight = line.Weight,
+            // A given log-probability is that of the given ids, whole.
+            ReferenceLogps = [.. ranked.Select((index, i) => line.Completions[index] is { TokenIds: not null } given && cut[i].Length == whole[i].Length ? given.ReferenceLogp : null)],
+        }, null);
+    }
+
+    private static int[] PromptIds(PreferenceLine line, Policy policy)
+    {
+        if (line.PromptTokenIds is { } ids)
+            return Checked(ids, line, policy);
+        if (line.Prompt.Text is not { } text)
+            throw new FormatException($"the prompt of {line.Id} is a chat without prompt_token_ids, and this trainer has no chat template: give its token ids.");
+        return [.. policy.RequireTokenizer().Encode(text)];
+    }
+
+    /// <summary>Sampled ids as they are; text apart from its prompt (together, tokens would merge across the boundary) and ended.</summary>
+    private static int[] CompletionIds(PreferenceLine line, PreferenceCompletion completion, Policy policy)
+    {
+        if (completion.TokenIds is { } ids)
+            return Checked(ids, line, policy);
+        if (completion.Text.Length == 0)
+            return [];
+        var end = policy.EndOfTextId ?? throw new FormatException($"{line.Id} has a completion without token_ids, and the policy has no end token to put after its text.");
+        return [.. policy.RequireTokenizer().Encode(completion.Text), end];
+    }
+
+    private static int[] Checked(IReadOnlyList<int> ids, PreferenceLine line, Policy policy)
+    {
+        foreach (var id in ids)
+        {
+            if (id < 0 || id >= policy.Model.VocabularySize)
+                throw new FormatException($"{line.Id} holds token id {id}, but the policy's vocabulary has {policy.Model.VocabularySize} tokens. Were its responses sampled from another policy?");
+        }
+        return [.. ids];
+    }
+
+    private static bool AnyEqual(List<int[]> completions, Ranking ranking) =>
+        ranking.Pairs().Any(pair => completions[pair.Better].AsSpan().SequenceEqual(completions[pair.Worse]));
+}
+
+/// <summary>How many tokens a prompt, and a prompt with its completion, may have.</summary>
+public readonly record struct TokenLimits(int Prompt, int Whole)
+{
+    /// <summary>The options', else the model's context and half of it.</summary>
+    /// <exception cref="FormatException">max_length is more than the model can attend to, or the prompt leaves no room.</exception>
+    public static TokenLimits Of(RoundOptions options, int contextLength)
+    {
+        var whole = options.MaxLength ?? contextLength;
+        if (whole > contextLength)
+            throw new FormatException($"max_length is {whole}, but the policy's context has {contextLength} tokens. Set it to {contextLength} or leave it out.");
+        var prompt = options.MaxPromptLength ?? whole / 2;
+        return prompt < whole
+            ? new TokenLimits(prompt, whole)
+            : throw new FormatException($"max_prompt_length is {prompt}: it must be below max_length, {whole}.");
+    }
+}

@@ -1,0 +1,34 @@
+using Annotator.Model.Preferences;
+
+namespace Annotator.Model.Training;
+
+/// <summary>A comparison ready to be trained on: token ids only, and only what the ranking ranks.</summary>
+public sealed record TokenComparison
+{
+    public required string Id { get; init; }
+
+    /// <summary>Token ids, at least one.</summary>
+    public required int[] Prompt { get; init; }
+
+    /// <summary>Token ids, at least one each, no two strictly ranked ones equal.</summary>
+    public required IReadOnlyList<int[]> Completions { get; init; }
+
+    /// <summary>Of all of <see cref="Completions"/>, with at least one strict pair.</summary>
+    public required Ranking Ranking { get; init; }
+
+    public double Weight { get; init; } = 1;
+
+    /// <summary>log πref(y|x) of each completion in nats; null where it must still be computed.</summary>
+    public required IReadOnlyList<double?> ReferenceLogps { get; init; }
+
+    /// <summary>Every strict preference.</summary>
+    public IReadOnlyList<RankedPair> Pairs => _pairs ??= [.. Ranking.Pairs()];
+
+    /// <summary>Each completion with its prompt, in order.</summary>
+    public IEnumerable<TokenSequence> Sequences => Completions.Select(completion => new TokenSequence(Prompt, completion));
+
+    /// <summary>What a forward pass over it reads: each completion with its prompt.</summary>
+    public int Tokens => Completions.Sum(completion => Prompt.Length + completion.Length);
+
+    private IReadOnlyList<RankedPair>? _pairs;
+}

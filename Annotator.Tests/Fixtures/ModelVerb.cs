@@ -1,0 +1,71 @@
+using System.Diagnostics;
+
+namespace Annotator.Tests.Fixtures;
+
+/// <summary>A verb of Annotator.Model as the web app and people run it: a process of its own, its standard input a pipe.</summary>
+public sealed class ModelVerb : IDisposable
+{
+    private readonly Process _process;
+    private readonly Task<string> _errors;
+
+    private ModelVerb(Process process)
+    {
+        _process = process;
+        _errors = process.StandardError.ReadToEndAsync();
+    }
+
+    public static ModelVerb Start(params IEnumerable<string> arguments)
+    {
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Annotator.Model.dll"), .. arguments])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        start.Environment["OMP_WAIT_POLICY"] = "passive";
+        return new ModelVerb(Process.Start(start)!);
+    }
+
+    public static async Task<(int ExitCode, string Output, string Errors)> Run(params IEnumerable<string> arguments)
+    {
+        using var verb = Start(arguments);
+        return await verb.End();
+    }
+
+    /// <summary>Reads standard output up to a line that fits; fails the test if the process ends before.</summary>
+    public async Task WaitForLine(Predicate<string> fits)
+    {
+        while (await _process.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken) is { } line)
+        {
+            if (fits(line))
+                return;
+        }
+        throw new InvalidOperationException($"The process ended before the line came. Standard error: {await _errors}");
+    }
+
+    public void CloseInput() => _process.StandardInput.Close();
+
+    /// <summary>kill -9.</summary>
+    public void Kill() => _process.Kill();
+
+    /// <summary>What a service manager sends: SIGTERM.</summary>
+    public void Terminate()
+    {
+        using var kill = Process.Start("kill", ["-TERM", $"{_process.Id}"]);
+        kill.WaitForExit();
+    }
+
+    public async Task<(int ExitCode, string Output, string Errors)> End()
+    {
+        var output = await _process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await _process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        return (_process.ExitCode, output, await _errors);
+    }
+
+    public void Dispose()
+    {
+        if (!_process.HasExited)
+            _process.Kill();
+        _process.Dispose();
+    }
+}

@@ -1,0 +1,128 @@
+using Annotator.Model.Sampling;
+using CsCheck;
+
+namespace Annotator.Tests.Model.Sampling;
+
+public sealed class NextTokenTests
+{
+    private const int Draws = 200_000;
+
+    // Eleven tokens: more than one vector of any width does not divide it, and two are equal.
+    private static readonly float[] Logits = [1f, -0.5f, 2.5f, 0.3f, 0.3f, -2f, 1.7f, -4f, 0f, float.NegativeInfinity, 2.2f];
+
+    [Theory]
+    [InlineData(1, 0, 1)]
+    [InlineData(0.7, 0, 1)]
+    [InlineData(2, 0, 1)]
+    [InlineData(1, 3, 1)]
+    [InlineData(1, 5, 1)]      // cuts between the two equal logits
+    [InlineData(1, 0, 0.5)]
+    [InlineData(0.8, 0, 0.9)]
+    [InlineData(1.3, 4, 0.7)]
+    [InlineData(1, 500, 1)]
+    public void Tokens_come_as_often_as_the_truncated_distribution_says(double temperature, int topK, double topP)
+    {
+        var options = new SamplingOptions { Temperature = temperature, TopK = topK, TopP = topP };
+        var expected = ExactProbabilities(Logits, options);
+        var random = new RandomNumbers(1, 0);
+        var scratch = new float[Logits.Length];
+
+        var counts = new int[Logits.Length];
+        for (var i = 0; i < Draws; i++)
+            counts[NextToken.Choose(Logits, options, random.NextUniform(), scratch).Id]++;
+
+        for (var id = 0; id < counts.Length; id++)
+        {
+            var deviation = Math.Sqrt(Draws * expected[id] * (1 - expected[id]));
+            Math.Abs(counts[id] - Draws * expected[id]).ShouldBeLessThanOrEqualTo(4.5 * deviation, $"token {id}");
+        }
+    }
+
+    [Fact]
+    public void Truncation_keeps_what_sorting_would_keep()
+    {
+        var cases = Gen.Select(Gen.Int[-800, 800].Select(i => i / 100f).Array[1, 300], Gen.Int[0, 40], Gen.Double[0.05, 1], Gen.Double[0.3, 2], Gen.Double[0, 0.999]);
+        cases.Sample((logits, topK, topP, temperature, uniform) =>
+        {
+            var options = new SamplingOptions { TopK = topK, TopP = topP, Temperature = temperature };
+            var chosen = NextToken.Choose(logits, options, uniform, new float[logits.Length]);
+            ExactProbabilities(logits, options, slack: 1e-5)[chosen.Id].ShouldBeGreaterThan(0);
+        }, iter: 2_000);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(0.5)]
+    public void The_log_probability_is_the_full_softmax_at_temperature_1_whatever_was_truncated(double temperature)
+    {
+        var exact = ExactProbabilities(Logits, new());
+        var chosen = NextToken.Choose(Logits, new() { Temperature = temperature, TopK = 2, TopP = 0.6 }, 0.3, new float[Logits.Length]);
+        chosen.LogProbability.ShouldBe(Math.Log(exact[chosen.Id]), 1e-6);
+    }
+
+    [Fact]
+    public void Temperature_0_takes_the_highest_logit_and_of_equals_the_lowest_id()
+    {
+        NextToken.Choose(Logits, new() { Temperature = 0 }, 0.99, new float[11]).Id.ShouldBe(2);
+        NextToken.Choose([3f, 7f, 7f], new() { Temperature = 0 }, 0.99, new float[3]).Id.ShouldBe(1);
+    }
+
+    [Fact]
+    public void The_most_probable_tokens_come_best_first()
+    {
+        var exact = ExactProbabilities(Logits, new());
+        var best = NextToken.MostProbable(Logits, 4, new float[11]);
+        best.Select(t => t.Id).ShouldBe([2, 10, 6, 0]);
+        best[3].LogProbability.ShouldBe(Math.Log(exact[0]), 1e-6);
+    }
+
+    [Theory]
+    [InlineData(float.NaN)]
+    [InlineData(float.PositiveInfinity)]
+    public void A_logit_that_is_not_finite_is_refused(float bad)
+    {
+        foreach (var temperature in new[] { 0.0, 1.0 })
+        {
+            foreach (var at in new[] { 0, 5, 10 })
+            {
+                float[] logits = [.. Logits];
+                logits[at] = bad;
+                Should.Throw<NotFiniteNumberException>(() => NextToken.Choose(logits, new() { Temperature = temperature }, 0.5, new float[11]));
+            }
+        }
+    }
+
+    [Fact]
+    public void A_row_without_any_possible_token_is_refused() =>
+        Should.Throw<NotFiniteNumberException>(() => NextToken.Choose([.. Enumerable.Repeat(float.NegativeInfinity, 20)], new(), 0.5, new float[20]));
+
+    [Fact]
+    public void Streams_of_random_numbers_differ_by_seed_and_index_and_repeat()
+    {
+        static double[] First(long seed, int index)
+        {
+            var stream = new RandomNumbers(seed, index);
+            return [stream.NextUniform(), stream.NextUniform(), stream.NextUniform()];
+        }
+
+        First(7, 0).ShouldBe(First(7, 0));
+        new[] { First(7, 0), First(7, 1), First(8, 0), First(-1, 0), First(0, 7) }.Select(s => s[0]).Distinct().Count().ShouldBe(5);
+    }
+
+    /// <summary>The definition, by sorting, in double precision.</summary>
+    private static double[] ExactProbabilities(float[] logits, SamplingOptions options, double slack = 0)
+    {
+        var order = Enumerable.Range(0, logits.Length).OrderByDescending(id => logits[id]).ThenBy(id => id).ToArray();
+        var weights = order.Select(id => Math.Exp((logits[id] - logits[order[0]]) / options.Temperature)).ToArray();
+        var inTopK = options.TopK == 0 ? weights.Length : Math.Min(options.TopK, weights.Length);
+        var mass = weights.Take(inTopK).Sum();
+        var kept = 0;
+        for (var sum = 0.0; kept < inTopK && (kept == 0 || sum < (options.TopP + slack) * mass); kept++)
+            sum += weights[kept];
+
+        var probabilities = new double[logits.Length];
+        for (var i = 0; i < kept; i++)
+            probabilities[order[i]] = weights[i] / weights.Take(kept).Sum();
+        return probabilities;
+    }
+}
