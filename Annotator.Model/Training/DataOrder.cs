@@ -18,7 +18,7 @@ public static class DataOrder
     }
 
     /// <summary>Fisher–Yates over SplitMix64: the same on every platform and .NET version.</summary>
-    internal static int[] Permutation(int count, int seed, int epoch)
+    private static int[] Permutation(int count, int seed, int epoch)
     {
         var state = ((ulong)(uint)seed << 32) | (uint)epoch;
         var items = Enumerable.Range(0, count).ToArray();
