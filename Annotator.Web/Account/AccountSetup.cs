@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Threading.RateLimiting;
 using Annotator.Web.Data;
-using Annotator.Web.Shell;
 using Microsoft.AspNetCore.Components.Authorization;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.AspNetCore.Mvc;
@@ -99,7 +98,7 @@ public static class AccountSetup
     // A program wants the bare status; a signed-in person without the right gets the page that says so.
     private static Task AnswerOrRedirect(HttpContext context, int status, string? page)
     {
-        if (page is null || ShellSetup.IsForPrograms(context.Request.Path))
+        if (page is null || context.Request.IsForPrograms())
         {
             context.Response.StatusCode = status;
         }

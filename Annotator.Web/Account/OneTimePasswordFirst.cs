@@ -16,7 +16,7 @@ public sealed class OneTimePasswordFirst(RequestDelegate next)
             return next(context);
         }
 
-        if (Shell.ShellSetup.IsForPrograms(path) || !HttpMethods.IsGet(context.Request.Method))
+        if (context.Request.IsForPrograms() || !HttpMethods.IsGet(context.Request.Method))
         {
             context.Response.StatusCode = StatusCodes.Status403Forbidden;
         }

@@ -1,3 +1,4 @@
+using Annotator.Web.Account;
 using MudBlazor;
 using MudBlazor.Services;
 
@@ -30,7 +31,7 @@ public static class ShellSetup
         app.UseExceptionHandler("/error");
         // Programs get bare status codes; people get a page.
         app.UseWhen(
-            context => !IsForPrograms(context.Request.Path),
+            context => !context.Request.IsForPrograms(),
             pages => pages.UseStatusCodePagesWithReExecute("/error/{0}", createScopeForStatusCodePages: true));
         // After the two above, so that they can send a request through it a second time.
         app.UseRouting();
@@ -44,8 +45,4 @@ public static class ShellSetup
             .AddInteractiveServerRenderMode(server => server.ContentSecurityFrameAncestorsPolicy = null)
             .RequireAuthorization();
     }
-
-    /// <summary>True where the caller is a script, a hub client or the completions API, never a page.</summary>
-    public static bool IsForPrograms(PathString path) =>
-        path.StartsWithSegments("/api") || path.StartsWithSegments("/hubs") || path.StartsWithSegments("/v1") || path.StartsWithSegments("/_blazor");
 }

@@ -1,16 +1,19 @@
 namespace Annotator.Web.Studies;
 
+/// <summary>Studies: their settings, and the one that the first run begins with.</summary>
 public static class StudiesSetup
 {
     public static void AddStudies(this WebApplicationBuilder builder)
     {
         ArgumentNullException.ThrowIfNull(builder);
+        builder.Services.AddSingleton<StarterStudy>();
+        builder.Services.AddSingleton<StudyOperations>();
     }
 
-    /// <summary>The first run's study.</summary>
+    /// <inheritdoc cref="StarterStudy.EnsureAsync" />
     public static Task SeedStudyAsync(this WebApplication app)
     {
         ArgumentNullException.ThrowIfNull(app);
-        return Task.CompletedTask;
+        return app.Services.GetRequiredService<StarterStudy>().EnsureAsync();
     }
 }
