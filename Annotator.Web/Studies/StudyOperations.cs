@@ -4,9 +4,8 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Annotator.Web.Studies;
 
-/// <summary>What an admin sets of a study.</summary>
-/// <param name="AutomaticRoundEvery">Null = rounds start by hand only.</param>
-public sealed record StudySettings(string Name, string Guidelines, StudySampling Sampling, int? AutomaticRoundEvery);
+/// <summary>What an admin sets of a study here; when rounds start by themselves is set where rounds are.</summary>
+public sealed record StudySettings(string Name, string Guidelines, StudySampling Sampling);
 
 /// <summary>A study as its settings page shows it.</summary>
 public sealed record StudyView(long Id, StudySettings Settings, int GuidelinesVersion, int TrainPrompts, int HeldoutPrompts);
@@ -64,7 +63,6 @@ public sealed class StudyOperations(IDbContextFactory<AnnotatorDbContext> contex
 
         study.Name = settings.Name;
         study.Sampling = settings.Sampling;
-        study.AutomaticRoundEvery = settings.AutomaticRoundEvery;
         if (study.Guidelines != settings.Guidelines)
         {
             study.Guidelines = settings.Guidelines;
@@ -94,12 +92,11 @@ public sealed class StudyOperations(IDbContextFactory<AnnotatorDbContext> contex
             _ when sampling.TopP is not (> 0 and <= 1) => $"Top-p must be above 0 and at most 1; it is {sampling.TopP.ToString(CultureInfo.InvariantCulture)}.",
             _ when sampling.TopK is not (>= 0 and <= 100_000) => $"Top-k must be from 0 (all tokens) to 100,000; it is {sampling.TopK}.",
             _ when sampling.MaxTokens is not (>= 1 and <= 1024) => $"The longest response must be from 1 to 1,024 tokens; it is {sampling.MaxTokens}.",
-            _ when settings.AutomaticRoundEvery is not (null or (>= 10 and <= 100_000)) => $"An automatic round needs from 10 to 100,000 new preferences; it is {settings.AutomaticRoundEvery}.",
             _ => null,
         };
     }
 
-    private static StudySettings Of(Study study) => new(study.Name, study.Guidelines, study.Sampling, study.AutomaticRoundEvery);
+    private static StudySettings Of(Study study) => new(study.Name, study.Guidelines, study.Sampling);
 
     private static IEnumerable<string> Changes(StudySettings before, StudySettings after)
     {
@@ -117,11 +114,6 @@ public sealed class StudyOperations(IDbContextFactory<AnnotatorDbContext> contex
         {
             yield return string.Create(CultureInfo.InvariantCulture,
                 $"sampling (temperature {after.Sampling.Temperature}, top-p {after.Sampling.TopP}, top-k {after.Sampling.TopK}, at most {after.Sampling.MaxTokens} tokens)");
-        }
-
-        if (before.AutomaticRoundEvery != after.AutomaticRoundEvery)
-        {
-            yield return after.AutomaticRoundEvery is { } n ? $"an automatic round every {n} preferences" : "no automatic rounds";
         }
     }
 }

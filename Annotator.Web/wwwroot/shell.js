@@ -27,6 +27,8 @@
       return state();
     },
     onSystemTheme: page => { changed = page; },
+    // False where the browser keeps the clipboard to itself (plain HTTP from another machine).
+    copy: text => navigator.clipboard?.writeText(text).then(() => true, () => false) ?? false,
     // The circuit is live: keys are heard from now on.
     ready: () => { document.documentElement.dataset.ready = 'true'; },
   };
