@@ -63,12 +63,13 @@ public sealed class PolicyLine(IDbContextFactory<AnnotatorDbContext> contexts, W
         return policy;
     }
 
-    /// <summary>Takes out of the stock what older policies left there: unjudged, on nobody's desk.</summary>
-    /// <returns>How many comparisons were retired.</returns>
-    internal static Task<int> RetireOlderAsync(AnnotatorDbContext db, long studyId, long currentPolicyId, DateTime now, CancellationToken cancellation) =>
-        db.Comparisons
-            .Where(c => c.StudyId == studyId && c.RetiredAt == null && c.JudgmentCount == 0
-                && (c.LeaseExpiresAt == null || c.LeaseExpiresAt <= now)
-                && c.Purpose == ComparisonPurpose.Train && c.PolicyId != currentPolicyId)
-            .ExecuteUpdateAsync(set => set.SetProperty(c => c.RetiredAt, now), cancellation);
+    /// <summary>What older policies left in the stock: unjudged, on nobody's desk.</summary>
+    internal static IQueryable<Comparison> OlderStock(AnnotatorDbContext db, long studyId, long currentPolicyId, DateTime now) =>
+        db.Comparisons.Where(c => c.StudyId == studyId && c.RetiredAt == null && c.JudgmentCount == 0
+            && (c.LeaseExpiresAt == null || c.LeaseExpiresAt <= now)
+            && c.Purpose == ComparisonPurpose.Train && c.PolicyId != currentPolicyId);
+
+    /// <summary>Takes <see cref="OlderStock"/> out of the stock.</summary>
+    internal static Task RetireOlderAsync(AnnotatorDbContext db, long studyId, long currentPolicyId, DateTime now, CancellationToken cancellation) =>
+        OlderStock(db, studyId, currentPolicyId, now).ExecuteUpdateAsync(set => set.SetProperty(c => c.RetiredAt, now), cancellation);
 }

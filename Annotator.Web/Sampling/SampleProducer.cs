@@ -1,14 +1,311 @@
 using System.Collections.Concurrent;
+using System.Data.Common;
+using System.Security.Cryptography;
+using System.Threading.Channels;
+using Annotator.Web.Engine;
+using Annotator.Web.Live;
+using Microsoft.EntityFrameworkCore;
 
 namespace Annotator.Web.Sampling;
 
-/// <summary>Keeps each study's stock of comparisons full from its newest policy.</summary>
-public sealed class SampleProducer : BackgroundService
+/// <summary>
+/// Keeps each study's stock of comparisons full from its newest policy. It looks when something happened and every
+/// few seconds; nothing is held open while responses are sampled but the requests themselves.
+/// </summary>
+public sealed class SampleProducer(
+    StudyStock stock, CompletionsClient completions, ModelProcess sampler, LiveFeed feed, TimeProvider clock, ILogger<SampleProducer> logger)
+    : BackgroundService
 {
+    /// <summary>Responses a comparison.</summary>
+    private const int Responses = 2;
+
+    /// <summary>Comparisons sampled at once. The first of a new policy are few, so that they are there soon.</summary>
+    private const int FirstBatch = 4;
+    private const int Batch = 8;
+
+    /// <summary>Requests for one comparison before its prompt is passed over for this time.</summary>
+    private const int Attempts = 4;
+
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan CollectEventsFor = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(30);
+
     private readonly ConcurrentDictionary<long, ProducerState> states = new();
+    private readonly Channel<bool> wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly HashSet<(long PolicyId, long PromptId)> fruitless = [];
+    private IDisposable? subscription;
+    private volatile SamplingNow? samplingNow;
+
+    /// <summary>Looks in a row that brought nothing although something was wanted.</summary>
+    private volatile int troubles;
 
     /// <summary>What the producer is at in a study; each change is told as <see cref="ProducerStateChanged"/>.</summary>
     public ProducerState StateOf(long studyId) => states.GetValueOrDefault(studyId) ?? new(ProducerPhase.Unknown, 0, 0);
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.CompletedTask;
+    public override Task StartAsync(CancellationToken cancellationToken)
+    {
+        subscription = feed.Subscribe(OnEvent);
+        return base.StartAsync(cancellationToken);
+    }
+
+    public override void Dispose()
+    {
+        subscription?.Dispose();
+        base.Dispose();
+    }
+
+    private void OnEvent(LiveEvent what)
+    {
+        switch (what)
+        {
+            case PolicyPublished:
+                samplingNow?.Abandon(what.StudyId); // It would come too late: the new policy's responses are wanted.
+                wake.Writer.TryWrite(true);
+                break;
+            case ModelStateChanged { State.Phase: ModelPhase.Ready }:
+            case JudgmentCounted when troubles == 0:
+                wake.Writer.TryWrite(true);
+                break;
+        }
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            var (more, trouble) = (false, false);
+            foreach (var study in await stock.StudiesAsync(stoppingToken))
+            {
+                switch (await StepAsync(study, stoppingToken))
+                {
+                    case Step.More: more = true; break;
+                    case Step.Trouble: trouble = true; break;
+                }
+            }
+
+            troubles = trouble && !more ? troubles + 1 : 0;
+            if (!more)
+            {
+                await WaitAsync(trouble ? RetryDelay(troubles) : LookEvery, stoppingToken);
+            }
+        }
+    }
+
+    /// <summary>1, 2, 4, … seconds, at most half a minute.</summary>
+    internal static TimeSpan RetryDelay(int troubles) =>
+        TimeSpan.FromSeconds(Math.Min(LongestDelay.TotalSeconds, Math.Pow(2, troubles - 1)));
+
+    private enum Step
+    {
+        /// <summary>The stock is full, or can't be filled by asking.</summary>
+        Done,
+
+        /// <summary>Something came, and more may be wanted.</summary>
+        More,
+
+        /// <summary>Something is wanted and nothing came.</summary>
+        Trouble,
+    }
+
+    private async Task<Step> StepAsync(long studyId, CancellationToken stopping)
+    {
+        try
+        {
+            return await LookAsync(studyId, stopping);
+        }
+        catch (Exception e) when (e is DbException or DbUpdateException or InvalidOperationException)
+        {
+            // A study that was just removed, a disk that is full: the stock must not end with it, nor the app.
+            logger.LogError(e, "The stock of study {Study} can't be kept", studyId);
+            Tell(studyId, StateOf(studyId) with { Phase = ProducerPhase.Failing, Reason = $"The database can't be used: {e.Message}" });
+            return Step.Trouble;
+        }
+    }
+
+    /// <summary>Fills a study's stock by one batch.</summary>
+    private async Task<Step> LookAsync(long studyId, CancellationToken stopping)
+    {
+        if (await stock.ReadAsync(studyId, stopping) is not { } view)
+        {
+            Tell(studyId, new(ProducerPhase.NothingToSample, 0, 0, "The study has no policy yet."));
+            return Step.Done;
+        }
+
+        await stock.RetireOlderAsync(view, stopping);
+        var (ready, target) = (view.Facts.Stock.Count, view.Facts.Target);
+        if (view.Facts.Prompts.Count == 0)
+        {
+            Tell(studyId, new(ProducerPhase.NothingToSample, ready, target, "The study has no prompts to sample responses for."));
+            return Step.Done;
+        }
+
+        fruitless.RemoveWhere(pair => pair.PolicyId != view.Policy.Id);
+        var wanted = StockPlan.Next(view.Facts).OrderBy(prompt => fruitless.Contains((view.Policy.Id, prompt))).ToList(); // a stable sort
+        if (wanted.Count == 0)
+        {
+            Tell(studyId, new(ProducerPhase.Stocked, ready, target));
+            return Step.Done;
+        }
+
+        if (sampler.State is { Phase: not ModelPhase.Ready } state)
+        {
+            Tell(studyId, new(ProducerPhase.WaitingForSampler, ready, target, state.Reason ?? "The sampler is starting."));
+            return Step.Trouble;
+        }
+
+        Tell(studyId, new(ProducerPhase.Sampling, ready, target));
+        return await FillAsync(view, [.. wanted.Take(view.Facts.Uses.Count == 0 ? FirstBatch : Batch)], stopping);
+    }
+
+    private async Task<Step> FillAsync(StockView view, IReadOnlyList<long> promptIds, CancellationToken stopping)
+    {
+        var texts = await stock.PromptTextsAsync(promptIds, stopping);
+        using var now = new SamplingNow(view.StudyId, stopping);
+        samplingNow = now;
+        var attempts = promptIds.Where(texts.ContainsKey).Select(id => SampleAsync(view, id, texts[id], now.Token)).ToList();
+        var outcomes = await Task.WhenAll(attempts);
+        samplingNow = null;
+        stopping.ThrowIfCancellationRequested();
+        if (now.IsAbandoned)
+        {
+            return Step.More;
+        }
+
+        foreach (var (promptId, outcome) in promptIds.Where(texts.ContainsKey).Zip(outcomes))
+        {
+            _ = outcome.Fault is null ? fruitless.Remove((view.Policy.Id, promptId)) : fruitless.Add((view.Policy.Id, promptId));
+        }
+
+        SampledComparison[] sampled = [.. outcomes.Select(outcome => outcome.Sampled).OfType<SampledComparison>()];
+        return sampled.Length > 0 ? await StoreAsync(view, sampled, stopping) : Explain(view, outcomes);
+    }
+
+    private async Task<Step> StoreAsync(StockView view, SampledComparison[] sampled, CancellationToken stopping)
+    {
+        var added = await stock.AddAsync(view, sampled, stopping);
+        if (added.Count > 0)
+        {
+            Tell(view.StudyId, new(ProducerPhase.Sampling, view.Facts.Stock.Count + added.Count, view.Facts.Target));
+            if (view.Facts.Uses.Count == 0)
+            {
+                logger.LogInformation("The first {Count} comparisons of policy {Number} are ready", added.Count, view.Policy.Number);
+                feed.Publish(new FreshResponsesReady(view.StudyId, view.Policy.Number, added));
+            }
+        }
+
+        return Step.More;
+    }
+
+    /// <summary>A whole batch brought nothing: says why.</summary>
+    private Step Explain(StockView view, IReadOnlyList<Outcome> outcomes)
+    {
+        var telling = outcomes.OrderByDescending(outcome => outcome.IsUnavailable).FirstOrDefault();
+        var fault = telling?.Fault ?? "The prompts that were to be sampled are gone.";
+        var phase = telling is { IsUnavailable: true } ? ProducerPhase.WaitingForSampler : ProducerPhase.Failing;
+        if (StateOf(view.StudyId).Reason != fault)
+        {
+            logger.LogWarning("No comparison came of {Count} prompts: {Fault}", outcomes.Count, fault);
+        }
+
+        Tell(view.StudyId, new(phase, view.Facts.Stock.Count, view.Facts.Target, fault));
+        return Step.Trouble;
+    }
+
+    /// <summary>What became of one prompt: a comparison, or a fault in one sentence.</summary>
+    private sealed record Outcome(SampledComparison? Sampled, string? Fault = null, bool IsUnavailable = false);
+
+    /// <summary>Asks for one comparison, again with another seed while what comes can't be compared. Never fails.</summary>
+    private async Task<Outcome> SampleAsync(StockView view, long promptId, string text, CancellationToken cancellation)
+    {
+        try
+        {
+            var refusal = "";
+            for (var attempt = 0; attempt < Attempts; attempt++)
+            {
+                // Within 31 bits, which every server takes.
+                var seed = RandomNumberGenerator.GetInt32(int.MaxValue);
+                var responses = await completions.SampleAsync(view.Policy.Hash, text, Responses, view.Sampling, seed, cancellation);
+                if (ResponseScreen.Refusal([.. responses.Select(response => response.Text)]) is not { } reason)
+                {
+                    return new(new SampledComparison(promptId, seed, responses));
+                }
+
+                refusal = reason;
+            }
+
+            return new(null, $"No responses that can be compared came of {Attempts} tries with policy {view.Policy.Number}, because {refusal}: raise the temperature, or the number of tokens.");
+        }
+        catch (SamplerUnavailableException e)
+        {
+            return new(null, e.Message, IsUnavailable: true);
+        }
+        catch (SamplerRefusedException e)
+        {
+            return new(null, e.Message);
+        }
+        catch (OperationCanceledException)
+        {
+            return new(null, "Sampling was abandoned.");
+        }
+    }
+
+    private void Tell(long studyId, ProducerState state)
+    {
+        if (states.TryGetValue(studyId, out var before) && before == state)
+        {
+            return;
+        }
+
+        states[studyId] = state;
+        feed.Publish(new ProducerStateChanged(studyId, state));
+    }
+
+    /// <summary>Until something happens or the time is over. Events that come close together are answered together.</summary>
+    private async Task WaitAsync(TimeSpan longest, CancellationToken stopping)
+    {
+        using var waiting = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        var woken = wake.Reader.WaitToReadAsync(waiting.Token).AsTask();
+        await Task.WhenAny(woken, Task.Delay(longest, clock, waiting.Token));
+        var wasWoken = woken.IsCompletedSuccessfully;
+        await waiting.CancelAsync();
+        stopping.ThrowIfCancellationRequested();
+        if (wasWoken)
+        {
+            await Task.Delay(CollectEventsFor, clock, stopping);
+            wake.Reader.TryRead(out _);
+        }
+    }
+
+    /// <summary>The batch that is being sampled, which a newer policy makes worthless.</summary>
+    private sealed class SamplingNow(long studyId, CancellationToken stopping) : IDisposable
+    {
+        private readonly CancellationTokenSource source = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+
+        public CancellationToken Token => source.Token;
+
+        public bool IsAbandoned { get; private set; }
+
+        private bool IsDisposed { get; set; }
+
+        public void Abandon(long study)
+        {
+            lock (source)
+            {
+                if (study == studyId && !IsDisposed)
+                {
+                    IsAbandoned = true;
+                    source.Cancel();
+                }
+            }
+        }
+
+        public void Dispose()
+        {
+            lock (source)
+            {
+                IsDisposed = true;
+                source.Dispose();
+            }
+        }
+    }
 }

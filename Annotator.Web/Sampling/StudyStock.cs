@@ -1,0 +1,133 @@
+using Annotator.Web.Data;
+using Annotator.Web.Engine;
+using Annotator.Web.Policies;
+using Microsoft.EntityFrameworkCore;
+
+namespace Annotator.Web.Sampling;
+
+/// <summary>What a study samples from and with, and the facts of its stock.</summary>
+public sealed record StockView(long StudyId, Policy Policy, StudySampling Sampling, StockFacts Facts);
+
+/// <summary>A prompt with the responses that were sampled for it in one request.</summary>
+public sealed record SampledComparison(long PromptId, long Seed, IReadOnlyList<SampledResponse> Responses);
+
+/// <summary>The rows of a study's stock: read to plan, added to when responses have come.</summary>
+public sealed class StudyStock(IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, TimeProvider clock)
+{
+    /// <summary>Who has been at the desk this lately is at work.</summary>
+    public static readonly TimeSpan AtWork = TimeSpan.FromMinutes(5);
+
+    private DateTime Now => clock.GetUtcNow().UtcDateTime;
+
+    public async Task<IReadOnlyList<long>> StudiesAsync(CancellationToken cancellation)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellation);
+        return await db.Studies.OrderBy(s => s.Id).Select(s => s.Id).ToListAsync(cancellation);
+    }
+
+    /// <summary>Reads what is needed to plan; null while the study has no policy.</summary>
+    public async Task<StockView?> ReadAsync(long studyId, CancellationToken cancellation)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellation);
+        var study = await db.Studies.AsNoTracking().Include(s => s.CurrentPolicy).SingleAsync(s => s.Id == studyId, cancellation);
+        if (study.CurrentPolicy is not { } policy)
+        {
+            return null;
+        }
+
+        var now = Now;
+        var since = now - AtWork;
+        var ofPolicy = db.Comparisons.Where(c => c.PolicyId == policy.Id && c.StudyId == studyId && c.Purpose == ComparisonPurpose.Train);
+        var atWork = await db.Users.Where(p => p.LastAnnotatingAt >= since).Select(p => p.Id).ToListAsync(cancellation);
+        var judged = await db.Judgments
+            .Where(j => !j.IsSuperseded && j.Verdict != Verdict.Withdrawn && atWork.Contains(j.AnnotatorId)
+                && j.Comparison!.PolicyId == policy.Id && j.Comparison.Purpose == ComparisonPurpose.Train)
+            .Select(j => new { j.AnnotatorId, j.Comparison!.PromptId })
+            .ToListAsync(cancellation);
+        var onDesks = await ofPolicy
+            .Where(c => c.LeasedToId != null && c.LeaseExpiresAt > now)
+            .Select(c => new { AnnotatorId = c.LeasedToId!, c.PromptId })
+            .ToListAsync(cancellation);
+        var seen = judged.Concat(onDesks).ToLookup(row => row.AnnotatorId, row => row.PromptId);
+
+        return new(studyId, policy, study.Sampling, new StockFacts
+        {
+            PolicyId = policy.Id,
+            Prompts = await db.Prompts.Where(p => p.StudyId == studyId && p.Split == PromptSplit.Train).Select(p => p.Id).ToListAsync(cancellation),
+            Uses = await ofPolicy.GroupBy(c => c.PromptId).Select(group => new { group.Key, Count = group.Count() })
+                .ToDictionaryAsync(row => row.Key, row => row.Count, cancellation),
+            Stock = await ofPolicy
+                .Where(c => c.RetiredAt == null && c.JudgmentCount == 0 && (c.LeaseExpiresAt == null || c.LeaseExpiresAt <= now))
+                .Select(c => c.PromptId)
+                .ToListAsync(cancellation),
+            Seen = [.. atWork.Select(person => seen[person].ToHashSet())],
+        });
+    }
+
+    public async Task<IReadOnlyDictionary<long, string>> PromptTextsAsync(IReadOnlyList<long> promptIds, CancellationToken cancellation)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellation);
+        return await db.Prompts.Where(p => promptIds.Contains(p.Id)).ToDictionaryAsync(p => p.Id, p => p.Text, cancellation);
+    }
+
+    /// <summary>Retires older policies' comparisons that came off a desk unjudged since the newest policy arrived.</summary>
+    public async Task RetireOlderAsync(StockView view, CancellationToken cancellation)
+    {
+        var now = Now;
+        await using var db = await contexts.CreateDbContextAsync(cancellation);
+        // Mostly there is nothing, and a look costs nobody the write lock.
+        if (await PolicyLine.OlderStock(db, view.StudyId, view.Policy.Id, now).AnyAsync(cancellation))
+        {
+            using var turn = await gate.EnterAsync(cancellation);
+            await PolicyLine.RetireOlderAsync(db, view.StudyId, view.Policy.Id, now, cancellation);
+        }
+    }
+
+    /// <summary>Adds comparisons in one short transaction, unless a newer policy has come while they were sampled.</summary>
+    /// <returns>Their ids; none if they were too late.</returns>
+    public async Task<IReadOnlyList<long>> AddAsync(StockView view, IReadOnlyList<SampledComparison> sampled, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(view);
+        var now = Now;
+        var comparisons = sampled.Select(one => NewComparison(view, one, now)).ToList();
+        using var turn = await gate.EnterAsync(cancellation);
+        await using var db = await contexts.CreateDbContextAsync(cancellation);
+        await using var transaction = await db.Database.BeginTransactionAsync(cancellation);
+        if (!await db.Studies.AnyAsync(s => s.Id == view.StudyId && s.CurrentPolicyId == view.Policy.Id, cancellation))
+        {
+            return [];
+        }
+
+        db.Comparisons.AddRange(comparisons);
+        await db.SaveChangesAsync(cancellation);
+        await transaction.CommitAsync(cancellation);
+        return [.. comparisons.Select(c => c.Id)];
+    }
+
+    private static Comparison NewComparison(StockView view, SampledComparison sampled, DateTime now)
+    {
+        var comparison = new Comparison { StudyId = view.StudyId, PromptId = sampled.PromptId, PolicyId = view.Policy.Id, CreatedAt = now };
+        foreach (var (position, response) in sampled.Responses.Index())
+        {
+            comparison.Responses.Add(new ComparisonResponse
+            {
+                Position = position,
+                Response = new Response
+                {
+                    PromptId = sampled.PromptId,
+                    PolicyId = view.Policy.Id,
+                    Text = response.Text,
+                    TokenIds = response.TokenIds?.ToArray(),
+                    PromptTokenIds = response.PromptTokenIds?.ToArray(),
+                    LogProbability = response.LogProbability,
+                    Sampling = view.Sampling,
+                    Seed = sampled.Seed,
+                    FinishReason = response.FinishReason,
+                    CreatedAt = now,
+                },
+            });
+        }
+
+        return comparison;
+    }
+}
