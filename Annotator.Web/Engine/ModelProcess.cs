@@ -1,6 +1,5 @@
-using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Annotator.Web.Data;
 using Annotator.Web.Live;
 
@@ -18,8 +17,7 @@ public sealed class ModelProcess(
     internal const string HealthClient = "sampler health";
 
     private static readonly TimeSpan StartWithin = TimeSpan.FromSeconds(60);
-    private static readonly TimeSpan AskWhileStarting = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan AskWhileReady = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan AskEvery = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(30);
 
     /// <summary>Answers missed in a row after which a sampler that still runs is taken for stuck.</summary>
@@ -87,14 +85,23 @@ public sealed class ModelProcess(
     private async Task<(bool WasReady, string Reason)> RunOnceAsync(CancellationToken stopping)
     {
         Change(new ModelState(ModelPhase.Starting));
-        var url = $"http://127.0.0.1:{FreePort().ToString(CultureInfo.InvariantCulture)}";
+        var started = clock.GetTimestamp();
         try
         {
+            // It takes a free port and says which: one that was looked for here could be taken by then.
             await using var child = executable.Start(
-                ChildPriority.Sampler, "serve", "--policies", folder.Policies, "--urls", url, "--exit-when-stdin-closes");
+                ChildPriority.Sampler, "serve", "--policies", folder.Policies, "--urls", "http://127.0.0.1:0", "--json", "--exit-when-stdin-closes");
             ProcessId = child.Id;
-            var ended = await WatchAsync(child, new Uri(url), stopping);
-            return (State.Phase == ModelPhase.Ready, ended);
+            if (await AddressAsync(child, stopping) is not { } url)
+            {
+                return (false, child.Exited.IsCompleted
+                    ? Ended(await child.Exited)
+                    : $"The sampler did not answer within {StartWithin.TotalSeconds:0} seconds of its start and was ended.");
+            }
+
+            logger.LogInformation("The sampler [{Pid}] is ready at {Url} after {Time}", child.Id, url, clock.GetElapsedTime(started));
+            Change(new ModelState(ModelPhase.Ready, url));
+            return (true, await WatchAsync(child, url, stopping));
         }
         catch (ModelExecutableException e)
         {
@@ -106,43 +113,49 @@ public sealed class ModelProcess(
         }
     }
 
-    private async Task<string> WatchAsync(ModelChild child, Uri url, CancellationToken stopping)
+    /// <summary>The address that a started sampler says it listens on; null if it ends or lets us wait too long.</summary>
+    private async Task<Uri?> AddressAsync(ModelChild child, CancellationToken stopping)
     {
-        var started = clock.GetTimestamp();
-        var missed = 0;
-        while (!stopping.IsCancellationRequested)
+        using var late = new CancellationTokenSource(StartWithin, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(stopping, late.Token);
+        try
         {
-            if (child.Exited.IsCompleted)
+            await foreach (var line in child.OutputAsync(either.Token))
             {
-                var exit = await child.Exited;
-                return $"The sampler ended unexpectedly ({exit.Cause}){exit.LastWords}.";
-            }
-
-            var isReady = State.Phase == ModelPhase.Ready;
-            if (await IsHealthyAsync(new Uri(url, "health"), child, stopping))
-            {
-                missed = 0;
-                if (!isReady)
+                if (JsonNode.Parse(line)?["url"]?.GetValue<string>() is { } url)
                 {
-                    logger.LogInformation("The sampler [{Pid}] is ready at {Url} after {Time}", child.Id, url, clock.GetElapsedTime(started));
-                    Change(new ModelState(ModelPhase.Ready, url));
+                    return new Uri(url);
                 }
             }
-            else if (isReady && ++missed >= MissedAnswers)
-            {
-                return "The sampler did not answer for half a minute and was ended.";
-            }
-            else if (!isReady && clock.GetElapsedTime(started) > StartWithin)
-            {
-                return $"The sampler did not answer within {StartWithin.TotalSeconds:0} seconds of its start and was ended.";
-            }
-
-            var pause = Task.Delay(State.Phase == ModelPhase.Ready ? AskWhileReady : AskWhileStarting, clock, stopping);
-            await Task.WhenAny(child.Exited, pause);
+        }
+        catch (Exception e) when (e is OperationCanceledException or JsonException)
+        {
+            logger.LogDebug(e, "The sampler [{Pid}] named no address", child.Id);
         }
 
-        return "The app is stopping.";
+        return null;
     }
+
+    /// <summary>Asks a ready sampler for its health until it ends or stops answering.</summary>
+    /// <returns>Why it is down, in one sentence.</returns>
+    private async Task<string> WatchAsync(ModelChild child, Uri url, CancellationToken stopping)
+    {
+        var missed = 0;
+        while (!stopping.IsCancellationRequested && !child.Exited.IsCompleted)
+        {
+            missed = await IsHealthyAsync(new Uri(url, "health"), child, stopping) ? 0 : missed + 1;
+            if (missed == MissedAnswers)
+            {
+                return $"The sampler missed {MissedAnswers} questions for its health in a row and was ended.";
+            }
+
+            await Task.WhenAny(child.Exited, Task.Delay(AskEvery, clock, stopping));
+        }
+
+        return child.Exited.IsCompleted ? Ended(await child.Exited) : "The app is stopping.";
+    }
+
+    private static string Ended(ChildExit exit) => $"The sampler ended unexpectedly ({exit.Cause}){exit.LastWords}.";
 
     /// <summary>A server that is not ours is only watched: it is ready when it lists its models.</summary>
     private async Task WatchOtherAsync(Uri url, CancellationToken stopping)
@@ -158,7 +171,7 @@ public sealed class ModelProcess(
                 Change(state);
             }
 
-            await Task.Delay(healthy ? AskWhileReady : TimeSpan.FromSeconds(1), clock, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(healthy ? AskEvery : TimeSpan.FromSeconds(1), clock, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -198,12 +211,5 @@ public sealed class ModelProcess(
         }
 
         feed.Publish(new ModelStateChanged(state));
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

@@ -1,0 +1,81 @@
+using System.Collections.Concurrent;
+using Annotator.Model.Sampling;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Annotator.Tests.Fixtures;
+
+/// <summary>A completions server on loopback that answers what a test tells it to; a real sampler would be slower and say what it likes.</summary>
+public sealed class FakeCompletions : IAsyncDisposable
+{
+    private readonly WebApplication app;
+    private int said;
+
+    private FakeCompletions(WebApplication app) => this.app = app;
+
+    public string Url => app.Urls.First();
+
+    /// <summary>Every request that came, in its order.</summary>
+    public ConcurrentQueue<CompletionRequest> Requests { get; } = new();
+
+    /// <summary>The text of response i of a request; unless told otherwise, no two are equal.</summary>
+    public Func<CompletionRequest, int, string> Text { get; set; }
+        = (_, _) => "";
+
+    /// <summary>Whether token ids and log-probabilities are given, as by servers that know vLLM's extension.</summary>
+    public bool GivesTokenIds { get; set; } = true;
+
+    /// <summary>What to answer instead of a completion, e.g. 503; null = completions.</summary>
+    public Func<CompletionRequest, IResult?> Instead { get; set; } = _ => null;
+
+    /// <summary>Each request waits for this first.</summary>
+    public Task Hold { get; set; } = Task.CompletedTask;
+
+    public static async Task<FakeCompletions> StartAsync()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, CompletionJson.Default));
+        var app = builder.Build();
+        var fake = new FakeCompletions(app);
+        fake.Text = (_, index) => $" was film number {Interlocked.Increment(ref fake.said)}, choice {index}.";
+        app.MapGet("/v1/models", () => Results.Json(new ModelList([]), CompletionJson.Default.ModelList));
+        app.MapPost("/v1/completions", (Delegate)fake.CompleteAsync);
+        await app.StartAsync();
+        return fake;
+    }
+
+    public ValueTask DisposeAsync() => app.DisposeAsync();
+
+    private async Task<IResult> CompleteAsync(HttpContext context)
+    {
+        var request = (await context.Request.ReadFromJsonAsync(CompletionJson.Default.CompletionRequest))!;
+        Requests.Enqueue(request);
+        await Hold.WaitAsync(context.RequestAborted);
+        return Instead(request) ?? Results.Json(
+            new CompletionResponse
+            {
+                Id = "cmpl-1",
+                Created = 0,
+                Model = request.Model!,
+                PromptTokenIds = GivesTokenIds ? [1, 2, 3] : null,
+                Choices = [.. Enumerable.Range(0, request.N ?? 1).Select(index => Choice(request, index))],
+            },
+            CompletionJson.Default.CompletionResponse);
+    }
+
+    private CompletionChoice Choice(CompletionRequest request, int index) => new()
+    {
+        Index = index,
+        Text = Text(request, index),
+        FinishReason = "stop",
+        TokenIds = GivesTokenIds ? [7, 8, 0] : null,
+        Logprobs = GivesTokenIds
+            ? new CompletionLogprobs { Tokens = ["a", "b", ""], TokenLogprobs = [-1, -2, -0.5], TextOffset = [0, 1, 2] }
+            : null,
+    };
+}

@@ -1,0 +1,25 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+
+namespace Annotator.Tests.Fixtures;
+
+/// <summary>Waits for what another thread or process brings about, by looking.</summary>
+public static class Until
+{
+    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(20);
+
+    /// <summary>Until the condition holds; fails the test after <paramref name="seconds"/>.</summary>
+    public static Task TrueAsync(Func<bool> condition, double seconds = 30, [CallerArgumentExpression(nameof(condition))] string? what = null) =>
+        TrueAsync(() => Task.FromResult(condition()), seconds, what);
+
+    /// <inheritdoc cref="TrueAsync(Func{bool}, double, string?)" />
+    public static async Task TrueAsync(Func<Task<bool>> condition, double seconds = 30, [CallerArgumentExpression(nameof(condition))] string? what = null)
+    {
+        var waited = Stopwatch.StartNew();
+        while (!await condition())
+        {
+            waited.Elapsed.TotalSeconds.ShouldBeLessThan(seconds, $"It did not come to be: {what}");
+            await Task.Delay(LookEvery, TestContext.Current.CancellationToken);
+        }
+    }
+}
