@@ -140,38 +140,59 @@ public sealed class TextTokenizer
         return ids;
     }
 
-    /// <summary>Joins the pair of best rank, again and again.</summary>
+    /// <summary>
+    /// Joins the pair of best rank, the leftmost of equals, again and again. The pairs wait in a queue, so that a
+    /// word of a hundred thousand letters is no way to stop the server.
+    /// </summary>
     private int[] Merge(ReadOnlySpan<char> word)
     {
         var utf8 = new byte[Encoding.UTF8.GetMaxByteCount(word.Length)];
-        var ids = new List<int>(word.Length);
-        foreach (var b in utf8.AsSpan(0, Encoding.UTF8.GetBytes(word, utf8)))
+        var length = Encoding.UTF8.GetBytes(word, utf8);
+        var ids = new int[length];
+        var (previous, next) = (new int[length], new int[length]);
+        for (var i = 0; i < length; i++)
         {
-            ids.Add(_idOfByte[b]);
+            (ids[i], previous[i], next[i]) = (_idOfByte[utf8[i]], i - 1, i + 1);
         }
 
-        while (ids.Count > 1)
+        const int Gone = -1;
+        var pairs = new PriorityQueue<(int At, int Left, int Right, int Joined), (int Rank, int At)>();
+        for (var i = 0; i + 1 < length; i++)
         {
-            var best = (Rank: int.MaxValue, Id: 0);
-            var at = -1;
-            for (var i = 0; i + 1 < ids.Count; i++)
-            {
-                if (_merges.TryGetValue((ids[i], ids[i + 1]), out var merge) && merge.Rank < best.Rank)
-                {
-                    (best, at) = (merge, i);
-                }
-            }
-
-            if (at < 0)
-            {
-                break;
-            }
-
-            ids[at] = best.Id;
-            ids.RemoveAt(at + 1);
+            Enqueue(i);
         }
 
-        return [.. ids];
+        while (pairs.TryDequeue(out var pair, out _))
+        {
+            var (at, right) = (pair.At, next[pair.At]);
+            if (ids[at] != pair.Left || right >= length || ids[right] != pair.Right)
+            {
+                continue;                                                                         // one of the two has been joined elsewhere
+            }
+
+            (ids[at], ids[right], next[at]) = (pair.Joined, Gone, next[right]);
+            if (next[at] < length)
+            {
+                previous[next[at]] = at;
+                Enqueue(at);
+            }
+
+            if (previous[at] >= 0)
+            {
+                Enqueue(previous[at]);
+            }
+        }
+
+        return [.. ids.Where(id => id != Gone)];
+
+        void Enqueue(int at)
+        {
+            var (left, right) = (ids[at], ids[next[at]]);
+            if (_merges.TryGetValue((left, right), out var merge))
+            {
+                pairs.Enqueue((at, left, right, merge.Id), (merge.Rank, at));
+            }
+        }
     }
 
     private static string EndOfTextOf(string tokenizerConfig)

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Annotator.Model.Checkpoints;
 using Annotator.Model.LanguageModels;
 using Annotator.Model.Training;
 using Annotator.Tests.Fixtures;
@@ -29,6 +30,61 @@ public sealed class SequenceLogProbabilityTests
             ShouldBeClose(model.Parameters["logits"].grad!, one["grad_logits_of_sum"]!);
         }
     }
+
+    [Fact]
+    public void A_batch_of_unequal_lengths_scores_as_transformers_does()
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        using var policy = PolicyDirectory.Open(Oracles.Find("models/gpt2"));
+        var expected = Oracles.ExpectedOfModel("gpt2")["sequences"]!.AsArray();
+
+        var scored = SequenceLogProbability.Of(policy.Model, [.. expected.Select(sequence => Sequence(sequence!))]);
+
+        scored.Tokens.ShouldBeCloseTo([.. expected.SelectMany(sequence => sequence!["token_logprobs"]!.Floats()[(PromptLength(sequence) - 1)..])], 5e-5);
+        scored.Sums().ShouldBeCloseTo([.. expected.Select(sequence => sequence!["completion_logprob"]!.GetValue<float>())], 2e-4);
+        scored.Averages().ShouldBeCloseTo(
+            [.. expected.Zip(scored.Lengths, (sequence, length) => sequence!["completion_logprob"]!.GetValue<float>() / length)], 5e-5);
+    }
+
+    [Fact]
+    public void Gradients_reach_the_parameters_and_equal_those_of_the_naive_way()
+    {
+        using var scope = NewDisposeScope();
+        using var policy = PolicyDirectory.Open(Oracles.Find("models/gpt2"));
+        policy.Model.RequireGradients();
+        var sequence = new TokenSequence([5, 6, 7], [8, 9]);
+        var weight = policy.Model.Parameters["transformer.wte.weight"];
+
+        SequenceLogProbability.Of(policy.Model, [sequence]).Sums().sum().backward();
+        var gradient = weight.grad!.clone();
+        weight.grad!.zero_();
+
+        var naive = policy.Model.Logits(policy.Model.Hidden(tensor(new long[] { 5, 6, 7, 8, 9 }).view(1, 5))).log_softmax(-1);
+        (naive[0, 2, 8] + naive[0, 3, 9]).backward();
+
+        gradient.ShouldBeCloseTo([.. weight.grad!.view(-1).data<float>()], 1e-5);
+    }
+
+    [Theory]
+    [InlineData(0, 1, "The prompt has no tokens")]
+    [InlineData(1, 0, "The completion has no tokens")]
+    [InlineData(60, 5, "more than the model's context of 64")]
+    public void What_can_not_be_scored_is_refused_in_a_sentence(int promptTokens, int completionTokens, string reason)
+    {
+        using var policy = PolicyDirectory.Open(Oracles.Find("models/gpt2"));
+        var sequence = new TokenSequence(new int[promptTokens], new int[completionTokens]);
+
+        Should.Throw<ArgumentException>(() => SequenceLogProbability.Of(policy.Model, [sequence])).Message.ShouldContain(reason);
+    }
+
+    private static TokenSequence Sequence(JsonNode sequence)
+    {
+        int[] ids = [.. sequence["input_ids"]!.Longs().Select(id => (int)id)];
+        return new(ids[..PromptLength(sequence)], ids[PromptLength(sequence)..]);
+    }
+
+    private static int PromptLength(JsonNode sequence) => sequence["prompt_length"]!.GetValue<int>();
 
     private static TokenSequence Sequence(long[] labels)
     {
