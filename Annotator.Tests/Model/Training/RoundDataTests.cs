@@ -1,0 +1,109 @@
+using Annotator.Model.Checkpoints;
+using Annotator.Model.Preferences;
+using Annotator.Model.Training;
+using Annotator.Tests.Fixtures;
+
+namespace Annotator.Tests.Model.Training;
+
+/// <summary>What a round trains on, from the lines of preferences.jsonl.</summary>
+[Collection(TorchCollection.Name)]
+public sealed class RoundDataTests : IDisposable
+{
+    private readonly TemporaryDirectory _folder = new();
+    private readonly Policy _policy;
+
+    public RoundDataTests() => _policy = PolicyDirectory.Open(TinyPolicy.WriteRandom(Path.Combine(_folder.Path, "policy")));
+
+    public void Dispose()
+    {
+        _policy.Dispose();
+        _folder.Dispose();
+    }
+
+    [Fact]
+    public void Sampled_ids_are_trained_on_as_they_are_and_text_is_tokenised_and_ended()
+    {
+        var line = Line("ab") with
+        {
+            Completions = [new() { Text = "not what the ids say", TokenIds = [7, 8] }, new() { Text = "cd" }],
+        };
+
+        var comparison = Read(line).Train.ShouldHaveSingleItem();
+
+        comparison.Prompt.ShouldBe([97, 98]);                                                     // bytes of the text
+        comparison.Completions[0].ShouldBe([7, 8]);                                               // cut off by max_tokens: no end
+        comparison.Completions[1].ShouldBe([99, 100, TinyPolicy.EndOfText]);
+    }
+
+    [Fact]
+    public void A_known_reference_log_probability_is_taken_where_it_is_that_of_the_trained_ids()
+    {
+        var line = Line("ab") with
+        {
+            Completions =
+            [
+                new() { Text = "x", TokenIds = [1, 2, 3], ReferenceLogp = -4.5 },
+                new() { Text = "text only", ReferenceLogp = -9 },
+                new() { Text = "y", TokenIds = [.. Enumerable.Repeat(5, 70)], ReferenceLogp = -99 },
+            ],
+            Ranking = new Ranking([[0], [1], [2]]),
+        };
+
+        var comparison = Read(line).Train.ShouldHaveSingleItem();
+
+        comparison.ReferenceLogps.ShouldBe([-4.5, null, null]);
+        comparison.Completions[2].Length.ShouldBe(TinyPolicy.ContextLength - 2);
+    }
+
+    [Fact]
+    public void Completions_that_nobody_ranked_are_left_out()
+    {
+        var line = Line("ab") with
+        {
+            Completions = [new() { Text = "0" }, new() { Text = "1" }, new() { Text = "2" }],
+            Ranking = Ranking.Prefer(2, 0),
+        };
+
+        var comparison = Read(line).Train.ShouldHaveSingleItem();
+
+        comparison.Completions.Select(ids => ids[0]).ShouldBe([48, 50]);
+        comparison.Ranking.ShouldBe(Ranking.Prefer(1, 0));
+    }
+
+    [Fact]
+    public void Splits_are_kept_apart_and_what_is_left_out_is_counted()
+    {
+        var data = Read(
+            Line("ab"),
+            Line("cd") with { Split = PreferenceSplit.Eval },
+            Line("") with { Id = "no prompt" },
+            Line("ef") with { Ranking = Ranking.Tie(2) });
+
+        data.Train.Count.ShouldBe(1);
+        data.Eval.Count.ShouldBe(1);
+        data.Dropped.ShouldBe(new Dictionary<string, int> { ["empty prompt"] = 1, ["tied"] = 1 }, ignoreOrder: true);
+    }
+
+    [Fact]
+    public void A_chat_without_token_ids_is_refused_by_line()
+    {
+        var chat = Line("ab") with { Prompt = TextOrMessages.FromMessages([new("user", "Hi")]) };
+
+        Should.Throw<JsonLineException>(() => Read(Line("ab"), chat)).Message.ShouldContain("line 2: the prompt of c is a chat without prompt_token_ids");
+    }
+
+    private static PreferenceLine Line(string prompt) => new()
+    {
+        Id = "c",
+        Prompt = prompt,
+        Completions = [new() { Text = "yes" }, new() { Text = "no" }],
+        Ranking = Ranking.Prefer(0, 1),
+    };
+
+    private RoundData Read(params PreferenceLine[] lines)
+    {
+        var file = Path.Combine(_folder.Path, "preferences.jsonl");
+        JsonLines.Write(file, lines);
+        return RoundData.Read(file, _policy, RoundOptions.AppDefaults("policy", "reference"));
+    }
+}
