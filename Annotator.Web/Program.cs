@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Annotator.Web.Account;
+using Annotator.Web.Annotating;
 using Annotator.Web.Data;
 using Annotator.Web.Dataset;
 using Annotator.Web.Engine;
@@ -87,6 +88,7 @@ public static class Program
         builder.AddSampling();
         builder.AddRounds();
         builder.AddDataset();
+        builder.AddAnnotating();
 
         var app = builder.Build();
         app.UseShell();

@@ -3,14 +3,14 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Annotator.Web.Annotating;
 
-/// <summary>What the desk needs from the host.</summary>
+/// <summary>Registers the desk.</summary>
 public static class AnnotatingSetup
 {
-    public static IServiceCollection AddAnnotating(this IServiceCollection services)
+    public static void AddAnnotating(this WebApplicationBuilder builder)
     {
-        services.TryAddSingleton(TimeProvider.System);
-        services.TryAddSingleton<WriteGate>();
-        services.AddSingleton(provider => SideOrder.FromKeyFile(provider.GetRequiredService<DataFolder>()));
-        return services.AddSingleton<Desk>();
+        ArgumentNullException.ThrowIfNull(builder);
+        builder.Services.TryAddSingleton<WriteGate>();
+        builder.Services.AddSingleton(provider => SideOrder.FromKeyFile(provider.GetRequiredService<DataFolder>()));
+        builder.Services.AddSingleton<Desk>();
     }
 }

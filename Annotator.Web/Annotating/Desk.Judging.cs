@@ -13,16 +13,15 @@ public sealed partial class Desk
     /// Writes a judgment down and returns once it is committed. A repeat of the same press, or of a comparison that the
     /// annotator judged in another window, adds nothing.
     /// </summary>
-    /// <exception cref="ArgumentException">A skip without a reason, a reason without a skip, or a comment that is too long.</exception>
-    /// <exception cref="InvalidOperationException">The comparison is not there any more.</exception>
-    public async Task<JudgeResult> JudgeAsync(SignedInAnnotator annotator, JudgeRequest request, CancellationToken cancel = default)
+    /// <exception cref="ArgumentException">A skip without a reason, or a reason without a skip.</exception>
+    /// <exception cref="RefusedException">The comparison is not there any more, or the comment is too long.</exception>
+    public async Task<JudgeResult> JudgeAsync(Seat seat, JudgeRequest request, CancellationToken cancel = default)
     {
-        ArgumentNullException.ThrowIfNull(annotator);
+        ArgumentNullException.ThrowIfNull(seat);
         Check(request);
-        var me = annotator.PersonId;
+        var me = seat.RequireAnnotator();
         var id = request.Comparison.Id;
         var added = false;
-        long studyId;
         IReadOnlyList<long> held;
         await using var db = await contexts.CreateDbContextAsync(cancel);
         using (await gate.EnterAsync(cancel))
@@ -31,9 +30,8 @@ public sealed partial class Desk
             var now = Now;
             // The judged one and the prefetched one: the lease of the latter is renewed in the same breath.
             var desk = await db.Comparisons.Where(c => c.Id == id || c.LeasedToId == me).ToListAsync(cancel);
-            var comparison = desk.SingleOrDefault(c => c.Id == id)
-                ?? throw new InvalidOperationException($"Comparison {id} is not there any more: reload the page to go on.");
-            studyId = comparison.StudyId;
+            var comparison = desk.SingleOrDefault(c => c.Id == id && c.StudyId == seat.StudyId)
+                ?? throw new RefusedException("This comparison is not there any more: reload the page to go on.");
             var earlier = await db.Judgments.AsNoTracking()
                 .Where(j => j.RequestId == request.RequestId || (j.ComparisonId == id && j.AnnotatorId == me && !j.IsSuperseded))
                 .Select(j => new { j.Id, j.RequestId, j.Verdict })
@@ -52,7 +50,7 @@ public sealed partial class Desk
             }
 
             Release(comparison, me);
-            var rest = desk.FindAll(c => c.Id != id && c.RetiredAt is null && c.StudyId == studyId);
+            var rest = desk.FindAll(c => c.Id != id && c.RetiredAt is null && c.StudyId == seat.StudyId);
             rest.ForEach(c => c.LeaseExpiresAt = now + Lease);
             held = rest.ConvertAll(c => c.Id);
             await MarkSeenAsync(db, me, now, cancel);
@@ -62,21 +60,20 @@ public sealed partial class Desk
 
         if (added)
         {
-            await TellAsync(db, studyId, cancel);
+            await TellAsync(db, seat.StudyId, cancel);
         }
 
-        return new(AlreadyJudged: !added, await CountAsync(db, studyId, annotator, cancel), held);
+        return new(AlreadyJudged: !added, await CountAsync(db, seat, cancel), held);
     }
 
     /// <summary>
     /// Withdraws the annotator's last standing judgment of the study and leases its comparison to them again, as the
     /// first on the desk; null if there is nothing to take back. A repeat of the same press withdraws nothing more.
     /// </summary>
-    public async Task<UndoResult?> UndoAsync(
-        long studyId, SignedInAnnotator annotator, Guid requestId, CancellationToken cancel = default)
+    public async Task<UndoResult?> UndoAsync(Seat seat, Guid requestId, CancellationToken cancel = default)
     {
-        ArgumentNullException.ThrowIfNull(annotator);
-        var me = annotator.PersonId;
+        ArgumentNullException.ThrowIfNull(seat);
+        var (me, studyId) = (seat.RequireAnnotator(), seat.StudyId);
         Judgment? last;
         await using var db = await contexts.CreateDbContextAsync(cancel);
         using (await gate.EnterAsync(cancel))
@@ -120,7 +117,7 @@ public sealed partial class Desk
 
         await TellAsync(db, studyId, cancel);
         var shown = await ShowAsync(db, last.ComparisonId, me, cancel);
-        return new(shown with { Comment = last.Comment }, AnswerOf(last), await CountAsync(db, studyId, annotator, cancel));
+        return new(shown with { Comment = last.Comment }, AnswerOf(last), await CountAsync(db, seat, cancel));
     }
 
     private async Task TellAsync(AnnotatorDbContext db, long studyId, CancellationToken cancel) =>
@@ -136,7 +133,7 @@ public sealed partial class Desk
 
         if (request.Comment?.Length > MaxCommentLength)
         {
-            throw new ArgumentException($"The comment has {request.Comment.Length} characters; at most {MaxCommentLength} are kept.", nameof(request));
+            throw new RefusedException($"The comment has {request.Comment.Length} characters; at most {MaxCommentLength} are kept: shorten it.");
         }
     }
 

@@ -36,12 +36,13 @@ public sealed partial class Desk(
     /// of the annotator's own comes first, oldest first, so that a reload brings back what was on screen.
     /// </summary>
     /// <param name="except">The comparisons that the page has already.</param>
+    /// <exception cref="NotAllowedException">The person is no annotator; so with every operation below.</exception>
     public async Task<ShownComparison?> NextAsync(
-        long studyId, SignedInAnnotator annotator, IReadOnlyCollection<long> except, CancellationToken cancel = default)
+        Seat seat, IReadOnlyCollection<long> except, CancellationToken cancel = default)
     {
-        ArgumentNullException.ThrowIfNull(annotator);
+        ArgumentNullException.ThrowIfNull(seat);
         ArgumentNullException.ThrowIfNull(except);
-        var me = annotator.PersonId;
+        var (me, studyId) = (seat.RequireAnnotator(), seat.StudyId);
         using var turn = await gate.EnterAsync(cancel);
         await using var db = await contexts.CreateDbContextAsync(cancel);
         await using var transaction = await db.Database.BeginTransactionAsync(cancel);
@@ -83,10 +84,10 @@ public sealed partial class Desk(
     /// </summary>
     /// <param name="heldSince">When the page last asked for anything: leases that another page of the same annotator renewed since then stay.</param>
     public async Task ReleaseAsync(
-        SignedInAnnotator annotator, IReadOnlyCollection<long> comparisonIds, DateTime heldSince, CancellationToken cancel = default)
+        Seat seat, IReadOnlyCollection<long> comparisonIds, DateTime heldSince, CancellationToken cancel = default)
     {
-        ArgumentNullException.ThrowIfNull(annotator);
-        var me = annotator.PersonId;
+        ArgumentNullException.ThrowIfNull(seat);
+        var me = seat.RequireAnnotator();
         var newest = heldSince + Lease + TimeSpan.FromTicks(1);
         using var turn = await gate.EnterAsync(cancel);
         await using var db = await contexts.CreateDbContextAsync(cancel);
@@ -109,10 +110,12 @@ public sealed partial class Desk(
     }
 
     /// <summary>The annotator's standing judgments in the study, today and in all.</summary>
-    public async Task<DeskCounts> CountAsync(long studyId, SignedInAnnotator annotator, CancellationToken cancel = default)
+    public async Task<DeskCounts> CountAsync(Seat seat, CancellationToken cancel = default)
     {
+        ArgumentNullException.ThrowIfNull(seat);
+        seat.RequireAnnotator();
         await using var db = await contexts.CreateDbContextAsync(cancel);
-        return await CountAsync(db, studyId, annotator, cancel);
+        return await CountAsync(db, seat, cancel);
     }
 
     /// <summary>Why <see cref="NextAsync"/> found nothing.</summary>
@@ -135,13 +138,12 @@ public sealed partial class Desk(
         return await newest.AnyAsync(c => c.StudyId == studyId && c.JudgmentCount == 0, cancel) ? EmptyDesk.WithOthers : EmptyDesk.AllJudged;
     }
 
-    private async Task<DeskCounts> CountAsync(
-        AnnotatorDbContext db, long studyId, SignedInAnnotator annotator, CancellationToken cancel)
+    private async Task<DeskCounts> CountAsync(AnnotatorDbContext db, Seat seat, CancellationToken cancel)
     {
-        var startOfDay = annotator.StartOfDay(Now);
+        var startOfDay = seat.StartOfDay(Now);
         return await db.Judgments
-            .Where(j => j.AnnotatorId == annotator.PersonId && !j.IsSuperseded && j.Verdict != Verdict.Withdrawn
-                && j.Comparison!.StudyId == studyId)
+            .Where(j => j.AnnotatorId == seat.Person.Id && !j.IsSuperseded && j.Verdict != Verdict.Withdrawn
+                && j.Comparison!.StudyId == seat.StudyId)
             .GroupBy(_ => 1)
             .Select(all => new DeskCounts(all.Count(j => j.CreatedAt >= startOfDay), all.Count()))
             .FirstOrDefaultAsync(cancel) ?? new DeskCounts(0, 0);

@@ -1,4 +1,3 @@
-using System.Security.Claims;
 using Annotator.Web.Annotating;
 using Annotator.Web.Data;
 using Annotator.Web.Live;
@@ -87,17 +86,14 @@ public sealed class DeskDatabase : IDbContextFactory<AnnotatorDbContext>, IDispo
         return added;
     }
 
-    public SignedInAnnotator AddAnnotator(string name)
+    public Seat AddAnnotator(string name)
     {
         using var db = CreateDbContext();
         var person = new Person { UserName = name, Pseudonym = $"annotator-{name}", CreatedAt = Clock.Now };
         db.Users.Add(person);
         db.SaveChanges();
-        return SignedInAnnotator.From(User(person.Id, Roles.Annotator));
+        return new(new CurrentPerson(person.Id, name, IsAdmin: false, IsAnnotator: true), StudyId);
     }
-
-    public static ClaimsPrincipal User(string personId, string role) => new(new ClaimsIdentity(
-        [new Claim(ClaimTypes.NameIdentifier, personId), new Claim(ClaimTypes.Role, role)], "test"));
 
     public Comparison Reread(long comparisonId)
     {

@@ -7,8 +7,8 @@ namespace Annotator.Tests.Web.Annotating;
 public sealed class DeskTests : IDisposable
 {
     private readonly DeskDatabase database = new();
-    private readonly SignedInAnnotator ada;
-    private readonly SignedInAnnotator ben;
+    private readonly Seat ada;
+    private readonly Seat ben;
 
     public DeskTests() => (ada, ben) = (database.AddAnnotator("ada"), database.AddAnnotator("ben"));
 
@@ -57,7 +57,7 @@ public sealed class DeskTests : IDisposable
         var prefetched = (await Next(ada, onScreen))!;
         database.Clock.Move(TimeSpan.FromMinutes(2));
 
-        var reloaded = (await database.NewDesk().NextAsync(database.StudyId, ada, [], Cancel))!;
+        var reloaded = (await database.NewDesk().NextAsync(ada, [], Cancel))!;
 
         (reloaded.Id, reloaded.Left, reloaded.Right).ShouldBe((onScreen.Id, onScreen.Left, onScreen.Right));
         (await Next(ada, reloaded))!.Id.ShouldBe(prefetched.Id);
@@ -199,7 +199,7 @@ public sealed class DeskTests : IDisposable
         var second = (await Next(ada, first))!;
         await Desk.JudgeAsync(ada, Press(first, Answer.Right) with { Comment = " sharper " }, Cancel);
 
-        var undone = (await Desk.UndoAsync(database.StudyId, ada, Guid.NewGuid(), Cancel))!;
+        var undone = (await Desk.UndoAsync(ada, Guid.NewGuid(), Cancel))!;
 
         undone.ShouldSatisfyAllConditions(
             u => u.Comparison.Id.ShouldBe(first.Id),
@@ -232,13 +232,13 @@ public sealed class DeskTests : IDisposable
         await Desk.JudgeAsync(ada, Press(second, Answer.Left), Cancel);
 
         var press = Guid.NewGuid();
-        (await Desk.UndoAsync(database.StudyId, ada, press, Cancel))!.Comparison.Id.ShouldBe(second.Id);
-        var repeat = (await Desk.UndoAsync(database.StudyId, ada, press, Cancel))!;
+        (await Desk.UndoAsync(ada, press, Cancel))!.Comparison.Id.ShouldBe(second.Id);
+        var repeat = (await Desk.UndoAsync(ada, press, Cancel))!;
         (repeat.Comparison.Id, repeat.Counts.All).ShouldBe((second.Id, 1));
 
-        (await Desk.UndoAsync(database.StudyId, ada, Guid.NewGuid(), Cancel))!.Comparison.Id.ShouldBe(first.Id);
-        (await Desk.UndoAsync(database.StudyId, ada, Guid.NewGuid(), Cancel)).ShouldBeNull();
-        (await Desk.UndoAsync(database.StudyId, ben, Guid.NewGuid(), Cancel)).ShouldBeNull("hers are not his to undo");
+        (await Desk.UndoAsync(ada, Guid.NewGuid(), Cancel))!.Comparison.Id.ShouldBe(first.Id);
+        (await Desk.UndoAsync(ada, Guid.NewGuid(), Cancel)).ShouldBeNull();
+        (await Desk.UndoAsync(ben, Guid.NewGuid(), Cancel)).ShouldBeNull("hers are not his to undo");
     }
 
     [Fact]
@@ -302,7 +302,7 @@ public sealed class DeskTests : IDisposable
     public async Task Today_begins_at_the_annotators_own_midnight()
     {
         // It is 12:00 UTC; 13 hours ahead the day is one hour old.
-        var inAuckland = SignedInAnnotator.From(DeskDatabase.User(ada.PersonId, Roles.Annotator), TimeSpan.FromHours(13));
+        var inAuckland = ada with { UtcOffset = TimeSpan.FromHours(13) };
         database.AddComparisons(2);
         database.Clock.Move(TimeSpan.FromHours(-2));
         await Desk.JudgeAsync(ada, Press((await Next(ada))!, Answer.Left), Cancel);
@@ -311,7 +311,7 @@ public sealed class DeskTests : IDisposable
         var result = await Desk.JudgeAsync(inAuckland, Press((await Next(ada))!, Answer.Left), Cancel);
 
         result.Counts.ShouldBe(new DeskCounts(Today: 1, All: 2));
-        (await Desk.CountAsync(database.StudyId, ada, Cancel)).ShouldBe(new DeskCounts(Today: 2, All: 2));
+        (await Desk.CountAsync(ada, Cancel)).ShouldBe(new DeskCounts(Today: 2, All: 2));
     }
 
     [Fact]
@@ -343,8 +343,13 @@ public sealed class DeskTests : IDisposable
     }
 
     [Fact]
-    public void Only_an_annotator_can_sit_at_the_desk() =>
-        Should.Throw<UnauthorizedAccessException>(() => SignedInAnnotator.From(DeskDatabase.User("1", Roles.Admin)));
+    public async Task Only_an_annotator_can_sit_at_the_desk()
+    {
+        database.AddComparison();
+        var admin = ada with { Person = ada.Person with { IsAdmin = true, IsAnnotator = false } };
+
+        await Should.ThrowAsync<NotAllowedException>(() => Next(admin));
+    }
 
     [Fact]
     public async Task A_cancelled_wait_for_the_next_comparison_ends()
@@ -352,18 +357,18 @@ public sealed class DeskTests : IDisposable
         using var cancelled = new CancellationTokenSource();
         await cancelled.CancelAsync();
 
-        await Should.ThrowAsync<OperationCanceledException>(() => Desk.NextAsync(database.StudyId, ada, [], cancelled.Token));
+        await Should.ThrowAsync<OperationCanceledException>(() => Desk.NextAsync(ada, [], cancelled.Token));
     }
 
     public void Dispose() => database.Dispose();
 
-    private Task<ShownComparison?> Next(SignedInAnnotator annotator, params ShownComparison[] except) =>
-        Desk.NextAsync(database.StudyId, annotator, [.. except.Select(c => c.Id)], Cancel);
+    private Task<ShownComparison?> Next(Seat annotator, params ShownComparison[] except) =>
+        Desk.NextAsync(annotator, [.. except.Select(c => c.Id)], Cancel);
 
     private DateTime? LastSeen()
     {
         using var db = database.CreateDbContext();
-        return db.Users.Single(p => p.Id == ada.PersonId).LastAnnotatingAt;
+        return db.Users.Single(p => p.Id == ada.Person.Id).LastAnnotatingAt;
     }
 
     private static JudgeRequest Press(ShownComparison comparison, Answer answer, SkipReason? reason = null) => new()
