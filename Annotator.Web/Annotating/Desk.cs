@@ -146,7 +146,7 @@ public sealed partial class Desk(
                 && j.Comparison!.StudyId == seat.StudyId)
             .GroupBy(_ => 1)
             .Select(all => new DeskCounts(all.Count(j => j.CreatedAt >= startOfDay), all.Count()))
-            .FirstOrDefaultAsync(cancel) ?? new DeskCounts(0, 0);
+            .SingleOrDefaultAsync(cancel) ?? new DeskCounts(0, 0);
     }
 
     private async Task<ShownComparison> ShowAsync(AnnotatorDbContext db, long id, string me, CancellationToken cancel)

@@ -1,14 +1,14 @@
 // The desk's keyboard. Letters are matched by their place on the keyboard (event.code); the comparison that is on screen
 // when a key goes down travels with it, so that a key is never applied to another one.
 const heard = new Set([
-  'ArrowLeft', 'ArrowRight', 'Digit1', 'Digit2', 'Digit3', 'Digit4', 'Digit5', 'KeyT', 'KeyB', 'KeyS', 'KeyC', 'KeyU', 'KeyG', 'Escape',
+  'ArrowLeft', 'ArrowRight', 'Digit1', 'Digit2', 'Digit3', 'Digit4', 'Digit5', 'KeyT', 'KeyB', 'KeyS', 'KeyU', 'KeyG', 'Escape',
 ]);
 const pressed = {
-  ArrowLeft: 'left', Digit1: 'left', ArrowRight: 'right', Digit2: 'right', KeyT: 'tie', KeyB: 'both-bad', KeyS: 'skip', KeyC: 'comment', KeyU: 'undo',
+  ArrowLeft: 'left', Digit1: 'left', ArrowRight: 'right', Digit2: 'right', KeyT: 'tie', KeyB: 'both-bad', KeyS: 'skip', KeyU: 'undo',
 };
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
 
-let desk, server, listening;
+let desk, server, listening, focusedBefore;
 
 export function attach(root, page) {
   [desk, server] = [root, page];
@@ -58,19 +58,28 @@ function onKey(e) {
 
   const code = e.code.replace(/^Numpad(?=\d)/, 'Digit');
   if (isText(target)) {
-    if (code === 'Escape' && desk.contains(target)) send(e, code);
+    if (code === 'Escape' && commentBox().contains(target)) {
+      e.preventDefault();
+      openComment(false);
+    }
     return;
   }
   const undo = code === 'KeyZ' && (e.ctrlKey !== e.metaKey) && !e.altKey && !e.shiftKey;
-  if (!undo && (e.ctrlKey || e.metaKey || e.altKey || e.shiftKey || !heard.has(code))) return;
+  if (!undo && (e.ctrlKey || e.metaKey || e.altKey || e.shiftKey)) return;
   if (!shortcutsOn() && code !== 'Escape') return;
-  send(e, undo ? 'KeyU' : code);
+  if (code === 'KeyC') {
+    e.preventDefault();
+    openComment(commentBox().hidden);
+  } else if (undo || heard.has(code)) {
+    send(e, undo ? 'KeyU' : code);
+  }
 }
 
 function send(e, code) {
   // Until the desk is ready nothing would be heard.
   if (desk.dataset.deskReady !== 'true') return;
   e.preventDefault();
+  openComment(false);
   if (!calm.matches) {
     desk.querySelector(`[data-press="${pressed[code]}"]`)?.animate([{ transform: 'translateY(1px) scale(.985)' }, {}], { duration: 140, easing: 'ease-out' });
   }
@@ -79,14 +88,16 @@ function send(e, code) {
 
 // The draft outlives the page: whoever closes the laptop mid-sentence finds it again with the same comparison.
 function keepDraft(e) {
-  if (e.target.matches?.('textarea[data-draft]')) {
+  if (e.target.id === 'comment') {
     keep('draft', JSON.stringify({ id: Number(desk.dataset.comparison), text: e.target.value }));
   }
 }
 
 function onClick(e) {
   const dialog = keysDialog();
-  if (e.target.closest?.('[data-opens-keys]')) openKeys(dialog);
+  if (e.target.closest?.('[data-opens-comment]')) openComment(commentBox().hidden);
+  else if (e.target.closest?.('[data-press]')) openComment(false);
+  else if (e.target.closest?.('[data-opens-keys]')) openKeys(dialog);
   else if (dialog?.open && (e.target === dialog || e.target.closest('[data-closes-keys]'))) dialog.close();
 }
 
@@ -107,6 +118,22 @@ function openKeys(dialog) {
   dialog.showModal();
 }
 
+// The box takes the focus at once, so that nothing typed after the key is taken for an answer.
+function openComment(open) {
+  const box = commentBox();
+  if (!box || box.hidden === !open || (open && desk.dataset.phase !== 'Reading')) return;
+  box.hidden = !open;
+  desk.querySelector('[data-press="comment"]').setAttribute('aria-expanded', open);
+  if (open) {
+    focusedBefore = document.activeElement;
+    box.querySelector('textarea').focus();
+  } else if (box.contains(document.activeElement) || document.activeElement === document.body) {
+    if (focusedBefore && focusedBefore !== document.body) focusedBefore.focus();
+    else document.activeElement.blur();
+  }
+}
+
+const commentBox = () => desk.querySelector('[data-comment]');
 const keysDialog = () => desk.querySelector('dialog[data-keys]');
 const shortcutsOn = () => read('shortcuts') !== 'off';
 const isText = element => element.closest('input:not([type=checkbox]), textarea, select, [contenteditable=""], [contenteditable=true]') !== null;

@@ -1,3 +1,4 @@
+using Annotator.Tests.Fixtures;
 using Annotator.Web.Annotating;
 using Annotator.Web.Data;
 using Annotator.Web.Live;
@@ -18,11 +19,7 @@ public sealed class DeskDatabase : IDbContextFactory<AnnotatorDbContext>, IDispo
         using var db = CreateDbContext();
         db.Database.EnsureCreated();
         db.Database.ExecuteSqlRaw("PRAGMA journal_mode=WAL");
-        var study = new Study { Name = "Film reviews", Guidelines = "Choose the better one.", Sampling = new(), CreatedAt = Clock.Now };
-        db.Studies.Add(study);
-        db.SaveChanges();
-        StudyId = study.Id;
-        AddPolicy();
+        StudyId = db.AddStudy().Id;
         Desk = NewDesk();
     }
 
@@ -40,16 +37,10 @@ public sealed class DeskDatabase : IDbContextFactory<AnnotatorDbContext>, IDispo
         .AddInterceptors(new SqliteSettings())
         .Options);
 
-    /// <summary>The next policy of the study's line, which becomes the current one.</summary>
     public Policy AddPolicy()
     {
         using var db = CreateDbContext();
-        var number = db.Policies.Count();
-        var policy = new Policy { StudyId = StudyId, Number = number, Hash = $"hash-{number}", CreatedAt = Clock.Now };
-        db.Policies.Add(policy);
-        db.SaveChanges();
-        db.Studies.ExecuteUpdate(set => set.SetProperty(s => s.CurrentPolicyId, policy.Id));
-        return policy;
+        return db.AddPolicy(StudyId);
     }
 
     public Prompt AddPrompt(string text)
@@ -68,22 +59,7 @@ public sealed class DeskDatabase : IDbContextFactory<AnnotatorDbContext>, IDispo
     public IReadOnlyList<Comparison> AddComparisons(int count, long? promptId = null, ComparisonPurpose purpose = ComparisonPurpose.Train)
     {
         using var db = CreateDbContext();
-        var policy = db.Policies.OrderByDescending(p => p.Number).First();
-        var added = new List<Comparison>();
-        foreach (var i in Enumerable.Range(0, count))
-        {
-            var prompt = promptId is { } id
-                ? db.Prompts.Single(p => p.Id == id)
-                : new Prompt { StudyId = StudyId, Text = $"This film {Guid.NewGuid():N}", CreatedAt = Clock.Now };
-            var comparison = new Comparison { StudyId = StudyId, Prompt = prompt, PolicyId = policy.Id, Purpose = purpose, CreatedAt = Clock.Now };
-            comparison.Responses.Add(new() { Position = 0, Response = NewResponse(prompt, policy, " is the first.") });
-            comparison.Responses.Add(new() { Position = 1, Response = NewResponse(prompt, policy, " is the second.") });
-            db.Comparisons.Add(comparison);
-            added.Add(comparison);
-        }
-
-        db.SaveChanges();
-        return added;
+        return db.AddComparisons(StudyId, count, promptId, purpose);
     }
 
     public Seat AddAnnotator(string name)
@@ -113,11 +89,6 @@ public sealed class DeskDatabase : IDbContextFactory<AnnotatorDbContext>, IDispo
         gate.Dispose();
         Directory.Delete(folder, recursive: true);
     }
-
-    private Response NewResponse(Prompt prompt, Policy policy, string text) => new()
-    {
-        Prompt = prompt, PolicyId = policy.Id, Text = text, Sampling = new(), Seed = 1, FinishReason = "stop", CreatedAt = Clock.Now,
-    };
 }
 
 /// <summary>A clock that stands still until it is told.</summary>
