@@ -41,7 +41,7 @@ public sealed class AutomaticRounds(
     }
 
     /// <summary>Queues a round if the study's rule asks for one now.</summary>
-    internal async Task LookAsync(long studyId, CancellationToken cancellation)
+    public async Task LookAsync(long studyId, CancellationToken cancellation)
     {
         long seen;
         int every;

@@ -1,0 +1,124 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using Annotator.Model.Preferences;
+using Annotator.Tests.Fixtures;
+using Annotator.Tests.Web.Rounds;
+using Annotator.Web.Data;
+using Annotator.Web.Dataset;
+
+namespace Annotator.Tests.Web.Dataset;
+
+public sealed class DatasetExportTests
+{
+    private readonly CancellationToken cancellation = TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task The_trl_export_holds_each_current_preference_once()
+    {
+        await using var data = await RoundsDatabase.CreateAsync();
+        await FillAsync(data);
+
+        var lines = Parse(await ExportAsync(new DatasetExport(data).Trl(data.Admin, data.StudyId)));
+
+        lines.Select(line => line.ToJsonString()).ShouldBe(
+        [
+            """{"prompt":"Preferred","chosen":" first","rejected":" second","margin":2}""",
+            """{"prompt":"Revised","chosen":" second","rejected":" first"}""",
+        ]);
+        var counts = await new DatasetExport(data).CountAsync(data.Admin, data.StudyId, cancellation);
+        counts.Pairs.ShouldBe(2);
+        counts.LogLines.ShouldBe(9);
+        counts.Superseded.ShouldBe(2);
+        (counts.Current.Preferences + counts.Current.LeftOutInAll + counts.Superseded).ShouldBe(counts.LogLines, "every judgment is accounted for");
+        (await new DatasetExport(data).LatestAsync(data.Admin, data.StudyId, 1, cancellation)).ShouldHaveSingleItem().Prompt.Text.ShouldBe("Revised");
+    }
+
+    [Fact]
+    public async Task The_log_export_holds_every_judgment_as_it_was_made()
+    {
+        await using var data = await RoundsDatabase.CreateAsync();
+        await FillAsync(data);
+
+        var lines = Parse(await ExportAsync(new DatasetExport(data).Log(data.Admin, data.StudyId)));
+
+        lines.Count.ShouldBe(9);
+        lines.Select(line => (string)line["verdict"]!).ShouldBe(["ranked", "ranked", "both_bad", "skipped", "ranked", "ranked", "ranked", "withdrawn", "ranked"]);
+        lines[0].ToJsonString().ShouldBe("""
+            {"id":1,"comparison":1,"purpose":"train","annotator":"pseudonym of annotator-1","created_at":"2026-03-01T12:00:00Z","verdict":"ranked","ranking":[[0],[1]],
+            "strength":2,"comment":"Clear.","sides_shown":[1,0],"seconds":3.25,"guidelines_version":2,"prompt":{"id":1,"text":"Preferred","split":"train"},"responses":[
+            {"position":0,"id":1,"text":" first","token_ids":[32,102,105,114,115,116,256],"prompt_token_ids":[80],"log_probability":-12.5,"policy":"HASH","policy_number":0,
+            "temperature":0.9,"top_p":1,"top_k":0,"max_tokens":64,"seed":7,"finish_reason":"stop","created_at":"2026-03-01T12:00:00Z"},
+            {"position":1,"id":2,"text":" second","token_ids":[32,115,101,99,111,110,100,256],"prompt_token_ids":[80],"log_probability":-12.5,"policy":"HASH","policy_number":0,
+            "temperature":0.9,"top_p":1,"top_k":0,"max_tokens":64,"seed":8,"finish_reason":"stop","created_at":"2026-03-01T12:00:00Z"}]}
+            """.ReplaceLineEndings("").Replace("HASH", (string)lines[0]["responses"]![0]!["policy"]!));
+        ((string)lines[3]["skip_reason"]!).ShouldBe("not_my_language");
+        ((int)lines[4]["superseded_by"]!).ShouldBe(6);
+        ((int)lines[5]["supersedes"]!).ShouldBe(5);
+        ((int)lines[7]["supersedes"]!).ShouldBe(7);
+        string.Concat(lines).ShouldNotContain("name of");
+    }
+
+    [Fact]
+    public async Task A_ranking_of_three_exports_its_pairs_and_never_a_text_against_itself()
+    {
+        var judged = new Annotator.Web.Rounds.JudgedComparison
+        {
+            JudgmentId = 1, ComparisonId = 1, Verdict = Verdict.Ranked, Ranking = [[2], [0], [1]], Purpose = ComparisonPurpose.Train, Prompt = "x", PromptSplit = PromptSplit.Train,
+            Responses = [new("same", null, null, "h"), new("same", null, null, "h"), new("better", null, null, "h")],
+        };
+
+        PreferencePairs.Of(judged).Select(line => (line.Chosen.Text, line.Rejected.Text)).ShouldBe([("better", "same"), ("better", "same")]);
+        PreferencePairs.Of(judged with { Ranking = [[0, 1, 2]] }).ShouldBeEmpty();
+        await Task.CompletedTask;
+    }
+
+    [Fact]
+    public async Task The_downloads_are_for_admins()
+    {
+        await using var app = await WebApp.StartAsync();
+        using var admin = await app.SignInAsync(await app.CreateAdminAsync());
+        using var annotator = await app.SignInAsync(await app.CreateAnnotatorAsync());
+        using var nobody = app.CreateClient();
+
+        var download = await admin.GetAsync("/dataset/1/log.jsonl", cancellation);
+        download.StatusCode.ShouldBe(HttpStatusCode.OK);
+        download.Content.Headers.ContentType!.MediaType.ShouldBe("application/jsonl");
+        download.Content.Headers.ContentDisposition!.FileNameStar.ShouldBe("study-1-log.jsonl");
+        foreach (var client in (HttpClient[])[annotator, nobody])
+        {
+            (await client.GetAsync("/dataset/1/trl.jsonl", cancellation)).StatusCode.ShouldNotBe(HttpStatusCode.OK);
+            (await client.GetAsync("/dataset/1/log.jsonl", cancellation)).StatusCode.ShouldNotBe(HttpStatusCode.OK);
+        }
+
+        await using var data = await RoundsDatabase.CreateAsync();
+        Should.Throw<NotAllowedException>(() => new DatasetExport(data).Trl(data.Annotator, data.StudyId));
+        Should.Throw<NotAllowedException>(() => new DatasetExport(data).Log(data.Annotator, data.StudyId));
+    }
+
+    /// <summary>Nine judgments of every kind; two state a preference that stands.</summary>
+    private static async Task FillAsync(RoundsDatabase data)
+    {
+        await data.JudgeAsync(await data.AddComparisonAsync("Preferred", promptTokens: [80]), strength: 2, comment: "Clear.");
+        await data.JudgeAsync(await data.AddComparisonAsync("Tied"), [[0, 1]]);
+        await data.JudgeAsync(await data.AddComparisonAsync("Bad"), verdict: Verdict.BothBad);
+        await data.JudgeAsync(await data.AddComparisonAsync("Skipped"), verdict: Verdict.Skipped, skip: SkipReason.NotMyLanguage);
+        var revised = await data.AddComparisonAsync("Revised");
+        await data.JudgeAsync(revised, [[1], [0]], supersedes: await data.JudgeAsync(revised));
+        var undone = await data.AddComparisonAsync("Undone");
+        await data.JudgeAsync(undone, verdict: Verdict.Withdrawn, supersedes: await data.JudgeAsync(undone));
+        await data.JudgeAsync(await data.AddComparisonAsync("Held out", split: PromptSplit.Heldout));
+    }
+
+    private static async Task<string> ExportAsync<T>(IAsyncEnumerable<T> lines)
+    {
+        using var stream = new MemoryStream();
+        await JsonLines.WriteAsync(stream, lines, TestContext.Current.CancellationToken);
+        return System.Text.Encoding.UTF8.GetString(stream.ToArray());
+    }
+
+    private static List<JsonNode> Parse(string text)
+    {
+        text.ShouldEndWith("}\n");
+        return [.. text.TrimEnd('\n').Split('\n').Select(line => JsonNode.Parse(line)!)];
+    }
+}

@@ -1,0 +1,70 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Annotator.Model.Preferences;
+using Annotator.Web.Rounds;
+
+namespace Annotator.Tests.Web.Rounds;
+
+public sealed class RoundFormTests
+{
+    private static readonly RoundOptions Defaults = RoundOptions.AppDefaults("policy", "reference");
+
+    [Fact]
+    public void The_form_offers_every_option_but_the_directories() =>
+        JsonSerializer.SerializeToNode(Defaults with { MaxLength = 1, MaxPromptLength = 1, LoraTargetModules = [] }, JsonLines.Spelling)!.AsObject()
+            .Select(entry => entry.Key).Except(["policy", "reference"])
+            .ShouldBe(RoundOptionField.All.Select(field => field.Key), ignoreOrder: true);
+
+    [Theory]
+    [MemberData(nameof(Presets))]
+    public void A_preset_comes_back_as_it_went_in(RoundOptions preset)
+    {
+        var form = new RoundForm(Defaults);
+        form.Take(preset);
+
+        form.Problems.ShouldBeEmpty();
+        form.Holds(preset).ShouldBeTrue();
+        (form.ToOptions() with { LoraTargetModules = null }).ShouldBe(preset with { LoraTargetModules = null });
+    }
+
+    public static TheoryData<RoundOptions> Presets =>
+    [
+        Defaults,
+        RoundOptions.Paper("policy", "reference"),
+        Defaults with { LossType = LossType.Ipo, IpoAverage = false, Optimizer = OptimizerName.Adamw, WeightDecay = 0.01, MaxLength = 128, Dropout = 0.1 },
+    ];
+
+    [Fact]
+    public void Small_numbers_read_as_people_write_them()
+    {
+        var form = new RoundForm(Defaults with { LearningRate = 3e-5, RmspropEpsilon = 1e-8 });
+
+        form["learning_rate"].ShouldBe("3e-5");
+        form["rmsprop_epsilon"].ShouldBe("1e-8");
+    }
+
+    [Theory]
+    [InlineData("beta", "0", "beta must be > 0; it is 0.")]
+    [InlineData("beta", "a lot", "beta must be a number, such as 0.1 or 1e-6; it is “a lot”.")]
+    [InlineData("batch_size", "1.5", "batch_size must be a whole number; it is “1.5”.")]
+    [InlineData("batch_size", "", "batch_size is empty: give it a value.")]
+    [InlineData("label_smoothing", "0.5", "label_smoothing must be in [0, 0.5); it is 0.5.")]
+    public void What_is_wrong_is_said_in_a_sentence_at_its_field(string key, string text, string sentence)
+    {
+        var form = new RoundForm(Defaults) { [key] = text };
+
+        form.Problems.ShouldBe(new Dictionary<string, string> { [key] = sentence });
+        Should.Throw<InvalidOperationException>(form.ToOptions);
+        form[key] = new RoundForm(Defaults)[key];
+        form.Problems.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void A_row_keeps_the_options_without_their_directories()
+    {
+        var text = RoundOptionsText.Format(Defaults with { Beta = 0.3 });
+
+        JsonNode.Parse(text)!.AsObject().ContainsKey("policy").ShouldBeFalse();
+        RoundOptionsText.Parse(text).Beta.ShouldBe(0.3);
+    }
+}
