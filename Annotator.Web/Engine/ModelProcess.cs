@@ -77,7 +77,7 @@ public sealed class ModelProcess(
     }
 
     /// <summary>None after a sampler that had been ready, then 1, 2, 4, … seconds, at most half a minute.</summary>
-    internal static TimeSpan RestartDelay(int failures) =>
+    public static TimeSpan RestartDelay(int failures) =>
         failures == 0 ? TimeSpan.Zero : TimeSpan.FromSeconds(Math.Min(LongestDelay.TotalSeconds, Math.Pow(2, failures - 1)));
 
     /// <summary>One life of the sampler, from its start to its end.</summary>

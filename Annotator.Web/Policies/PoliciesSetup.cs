@@ -1,5 +1,6 @@
 using Annotator.Web.Data;
 using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Annotator.Web.Policies;
@@ -19,9 +20,19 @@ public static class PoliciesSetup
     public static void MapPolicies(this WebApplication app)
     {
         ArgumentNullException.ThrowIfNull(app);
-        app.MapGet("/api/policies/{hash:regex(^[0-9a-f]{{64}}$)}.zip", (string hash, PolicyRegistry registry) => registry.Contains(hash)
-                ? Results.Stream(output => registry.WriteZipAsync(hash, output), "application/zip", $"policy-{hash[..12]}.zip")
-                : Results.NotFound())
+        app.MapGet("/api/policies/{hash:regex(^[0-9a-f]{{64}}$)}.zip", Download)
             .RequireAuthorization(new AuthorizeAttribute { Roles = Roles.Admin });
+    }
+
+    private static IResult Download(HttpContext context, string hash, PolicyRegistry registry)
+    {
+        if (!registry.Contains(hash))
+        {
+            return Results.NotFound();
+        }
+
+        // The end of each compressed file in a zip is written synchronously, whatever one does; it is a few bytes.
+        context.Features.GetRequiredFeature<IHttpBodyControlFeature>().AllowSynchronousIO = true;
+        return Results.Stream(output => registry.WriteZipAsync(hash, output, context.RequestAborted), "application/zip", $"policy-{hash[..12]}.zip");
     }
 }
