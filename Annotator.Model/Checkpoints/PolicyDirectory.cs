@@ -75,7 +75,10 @@ public static class PolicyDirectory
         }
 
         WriteBeside(Path.Combine(path, WeightsFile), temporary => Safetensors.Write(temporary, policy.Model.Parameters, dtype));
-        WriteBeside(Path.Combine(path, ConfigFile), temporary => File.WriteAllText(temporary, policy.Config.ToJsonString(Indented) + "\n"));
+        // transformers loads a policy in the type that its configuration names.
+        var config = policy.Config.DeepClone().AsObject();
+        config["torch_dtype"] = dtype.ToString().ToLowerInvariant();
+        WriteBeside(Path.Combine(path, ConfigFile), temporary => File.WriteAllText(temporary, config.ToJsonString(Indented) + "\n"));
     }
 
     /// <inheritdoc cref="PolicyFiles.Hash" />

@@ -57,6 +57,7 @@ public sealed class PolicyDirectoryTests : IDisposable
         using var half = PolicyDirectory.Open(_directory["half"]);
 
         half.Model.Dtype.ShouldBe(ScalarType.Float32);
+        half.Config["torch_dtype"]!.GetValue<string>().ShouldBe("float16");
         using var scope = NewDisposeScope();
         half.Model.Parameters["transformer.wte.weight"]
             .ShouldBeCloseTo([.. policy.Model.Parameters["transformer.wte.weight"].contiguous().data<float>()], 1e-3);
