@@ -137,8 +137,7 @@ public sealed class DpoTrainer : IDisposable
             using var scope = NewDisposeScope();
             using var gradients = set_grad_enabled(learn);
             List<TokenComparison> part = [.. micro.Select(pair => pair.First)];
-            var sequences = part.SelectMany(comparison => comparison.Sequences).ToList();
-            var logps = SequenceLogProbability.Of(_policy, sequences).Sums();                     // (N)
+            var logps = ComparisonLogps.Of(_policy, part);                                        // (N)
             var mean = Mean(ComparisonLoss.Of(part, logps, ReferenceLogps(part), _options), [.. micro.Select(pair => pair.Second)]);
             if (learn)
                 mean.backward();

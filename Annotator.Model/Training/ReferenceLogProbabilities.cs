@@ -33,8 +33,7 @@ public static class ReferenceLogProbabilities
     {
         using var scope = NewDisposeScope();
         using var noGradients = no_grad();
-        var sequences = batch.SelectMany(comparison => comparison.Sequences).ToList();
-        var logps = SequenceLogProbability.Of(reference, sequences).Sums().cpu().to(ScalarType.Float64).data<double>().ToArray();
+        var logps = ComparisonLogps.Of(reference, batch).cpu().to(ScalarType.Float64).data<double>().ToArray();
         var next = 0;
         return [.. batch.Select(comparison => comparison with
         {
