@@ -48,6 +48,8 @@ public sealed record ServingOptions
     {
         if (!Uri.TryCreate(url, UriKind.Absolute, out var uri) || uri.Scheme != Uri.UriSchemeHttp || uri.PathAndQuery != "/")
             return $"--urls needs addresses like http://127.0.0.1:5100; it holds \"{url}\".";
+        if (uri is { Host: "localhost", Port: 0 })
+            return "--urls can't take a free port by the name localhost, which means two addresses: use http://127.0.0.1:0.";
         return IsLoopback(uri.Host)
             ? null
             : $"--urls holds {url}, which other machines could reach. The server has no keys, so it listens on loopback only: use http://127.0.0.1:{uri.Port}.";
