@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using Annotator.Web.Account;
 using Annotator.Web.Annotating;
 using Annotator.Web.Data;
@@ -17,8 +16,6 @@ namespace Annotator.Web;
 /// <summary>The web app's process: <c>Annotator.Web [--data DIR] [--urls URL]</c>, or <c>reset-password USER</c>.</summary>
 public static class Program
 {
-    private const string DefaultUrl = "http://127.0.0.1:5080";
-
     public static async Task<int> Main(string[] args)
     {
         try
@@ -45,20 +42,24 @@ public static class Program
     public static async Task<WebApplication> StartAsync(string[] args)
     {
         var app = Build(args);
+        var urls = app.Configuration["urls"];
         try
         {
             await app.PrepareDataAsync();
             await app.SeedStudyAsync();
             await app.StartAsync();
+            return app;
         }
-        catch (IOException e) when (e.InnerException is SocketException or Microsoft.AspNetCore.Connections.AddressInUseException)
+        catch (Exception e)
         {
             await app.DisposeAsync();
-            var url = app.Configuration["urls"] ?? DefaultUrl;
-            throw new StartupException($"{url} can't be listened on ({e.InnerException.Message}): choose another with --urls http://127.0.0.1:5081.", e);
-        }
+            if (Listening.Explain(e, urls) is { } explained)
+            {
+                throw explained;
+            }
 
-        return app;
+            throw;
+        }
     }
 
     /// <summary>The app, not yet started.</summary>
@@ -72,10 +73,7 @@ public static class Program
             ContentRootPath = AppContext.BaseDirectory,
         });
         builder.WebHost.UseStaticWebAssets();
-        if (builder.Configuration["urls"] is null && builder.Configuration["http_ports"] is null && !builder.Configuration.GetSection("Kestrel:Endpoints").Exists())
-        {
-            builder.WebHost.UseUrls(DefaultUrl);
-        }
+        builder.UseDefaultUrl();
 
         builder.AddData();
         builder.AddShell();

@@ -16,6 +16,7 @@ public static class ShellSetup
             console.SingleLine = true;
             console.TimestampFormat = "HH:mm:ss ";
         });
+        QuietStart.Add(builder);
 
         builder.Services.AddRazorComponents().AddInteractiveServerComponents()
             // An edited response of 20,000 characters is longer than the default of 32 KB.
@@ -27,6 +28,7 @@ public static class ShellSetup
     public static void UseShell(this WebApplication app)
     {
         ArgumentNullException.ThrowIfNull(app);
+        QuietStart.Use(app);
         app.UseMiddleware<SecurityHeaders>();
         app.UseExceptionHandler("/error");
         // Programs get bare status codes; people get a page.
