@@ -14,6 +14,16 @@ public sealed record EngineOptions
     /// </summary>
     public string? CompletionsUrl { get; init; }
 
+    /// <summary><see cref="CompletionsUrl"/> as the folder that <c>v1/completions</c> lies in; it may have been given with its <c>/v1</c>, as clients of OpenAI do.</summary>
+    public Uri? CompletionsServer
+    {
+        get
+        {
+            var root = CompletionsUrl?.TrimEnd('/');
+            return root is null ? null : new Uri((root.EndsWith("/v1", StringComparison.Ordinal) ? root[..^3] : root) + "/");
+        }
+    }
+
     /// <summary>How long a cancelled trainer may take to write its checkpoint before it is killed.</summary>
     public TimeSpan TrainerStopsWithin { get; init; } = TimeSpan.FromSeconds(30);
 

@@ -15,8 +15,8 @@ public sealed record ChildExit(int Code, IReadOnlyList<string> LastErrors)
     /// <summary>"signal 9" or "exit code 1".</summary>
     public string Cause => Signal is { } signal ? $"signal {signal}" : $"exit code {Code}";
 
-    /// <summary>"; it last said: …", or nothing if it said nothing.</summary>
-    public string LastWords => LastErrors.LastOrDefault(line => !string.IsNullOrWhiteSpace(line)) is { } line ? $"; it last said: {line.Trim()}" : "";
+    /// <summary>"; it last said: …", or nothing if it said nothing of its end: who is killed from outside (signal 9) can't.</summary>
+    public string LastWords => Signal != 9 && LastErrors.LastOrDefault(line => !string.IsNullOrWhiteSpace(line)) is { } line ? $"; it last said: {line.Trim()}" : "";
 }
 
 /// <summary>A running Annotator.Model. Disposing it kills it if it still runs.</summary>

@@ -43,9 +43,9 @@ public sealed class ModelProcess(
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        if (options.CompletionsUrl is { } url)
+        if (options.CompletionsServer is { } url)
         {
-            return WatchOtherAsync(new Uri(url), stoppingToken);
+            return WatchOtherAsync(url, stoppingToken);
         }
 
         if (options.Enabled)

@@ -160,7 +160,7 @@ public sealed class SampleProducer(
     private async Task<Step> FillAsync(StockView view, IReadOnlyList<long> promptIds, CancellationToken stopping)
     {
         var texts = await stock.PromptTextsAsync(promptIds, stopping);
-        using var now = new SamplingNow(view.StudyId, stopping);
+        await using var now = new SamplingNow(view.StudyId, stopping);
         samplingNow = now;
         var attempts = promptIds.Where(texts.ContainsKey).Select(id => SampleAsync(view, id, texts[id], now.Token)).ToList();
         var outcomes = await Task.WhenAll(attempts);
@@ -185,12 +185,13 @@ public sealed class SampleProducer(
         var added = await stock.AddAsync(view, sampled, stopping);
         if (added.Count > 0)
         {
-            Tell(view.StudyId, new(ProducerPhase.Sampling, view.Facts.Stock.Count + added.Count, view.Facts.Target));
             if (view.Facts.Uses.Count == 0)
             {
                 logger.LogInformation("The first {Count} comparisons of policy {Number} are ready", added.Count, view.Policy.Number);
-                feed.Publish(new FreshResponsesReady(view.StudyId, view.Policy.Number, added));
             }
+
+            Tell(view.StudyId, new(ProducerPhase.Sampling, view.Facts.Stock.Count + added.Count, view.Facts.Target));
+            feed.Publish(new FreshResponsesReady(view.StudyId, view.Policy.Number, added));
         }
 
         return Step.More;
@@ -277,35 +278,38 @@ public sealed class SampleProducer(
     }
 
     /// <summary>The batch that is being sampled, which a newer policy makes worthless.</summary>
-    private sealed class SamplingNow(long studyId, CancellationToken stopping) : IDisposable
+    private sealed class SamplingNow(long studyId, CancellationToken stopping) : IAsyncDisposable
     {
         private readonly CancellationTokenSource source = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        private readonly Lock ending = new();
+        private Task? cancelling;
+        private bool isOver;
 
         public CancellationToken Token => source.Token;
 
-        public bool IsAbandoned { get; private set; }
+        public bool IsAbandoned => cancelling is not null;
 
-        private bool IsDisposed { get; set; }
-
+        /// <summary>Returns at once: the requests end on other threads than the publisher's.</summary>
         public void Abandon(long study)
         {
-            lock (source)
+            lock (ending)
             {
-                if (study == studyId && !IsDisposed)
+                if (study == studyId && !isOver)
                 {
-                    IsAbandoned = true;
-                    source.Cancel();
+                    cancelling ??= source.CancelAsync();
                 }
             }
         }
 
-        public void Dispose()
+        public async ValueTask DisposeAsync()
         {
-            lock (source)
+            lock (ending)
             {
-                IsDisposed = true;
-                source.Dispose();
+                isOver = true;
             }
+
+            await (cancelling ?? Task.CompletedTask);
+            source.Dispose();
         }
     }
 }

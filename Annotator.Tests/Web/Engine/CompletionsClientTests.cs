@@ -101,6 +101,14 @@ public sealed class CompletionsClientTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData("http://gpu:8000")]
+    [InlineData("http://gpu:8000/")]
+    [InlineData("http://gpu:8000/v1")]
+    [InlineData("http://gpu:8000/v1/")]
+    public void A_servers_address_may_be_given_with_or_without_its_v1(string url) =>
+        new EngineOptions { CompletionsUrl = url }.CompletionsServer.ShouldBe(new Uri("http://gpu:8000/"));
+
+    [Theory]
     [InlineData("Engine:CompletionsUrl", "gpu-host:8000", "Engine:CompletionsUrl must be an http or https address, such as http://127.0.0.1:8000; it is \"gpu-host:8000\".")]
     [InlineData("Engine:TrainerStopsWithin", "00:00:00", "Engine:TrainerStopsWithin must be a time above 0, such as 00:00:30; it is 00:00:00.")]
     public void An_option_that_makes_no_sense_keeps_the_app_from_starting(string key, string value, string says) =>

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Annotator.Model.Native;
 using Annotator.Tests.Fixtures;
 using Annotator.Web.Data;
 using Annotator.Web.Engine;
@@ -10,7 +11,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Annotator.Tests.Web.Engine;
 
 /// <summary>The real sampler as a child of the real app.</summary>
-[Collection(TorchCollection.Name)]
+[Collection(TimedCollection.Name)]
 public sealed class ModelProcessTests : IDisposable
 {
     private readonly TemporaryDirectory folder = new();
@@ -33,6 +34,7 @@ public sealed class ModelProcessTests : IDisposable
         await sampler.WaitUntilReadyAsync(Cancellation);
         waited.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(5));
 
+        LibTorch.Load();
         var study = await app.AddStudyAsync(prompts: 30);
         var hash = await app.Services.GetRequiredService<PolicyRegistry>().ImportAsync(TinyPolicy.WriteRandom(folder["tiny"]), Cancellation);
         await app.PublishAsync(study, hash);
@@ -57,7 +59,9 @@ public sealed class ModelProcessTests : IDisposable
         })!;
         try
         {
-            await Until.TrueAsync(() => LinuxProcess.Find("Annotator.Model.dll", "serve", data).Any(child => child.Maps.Contains("libtorch_cpu", StringComparison.Ordinal)));
+            await Until.TrueAsync(() => web.HasExited
+                || LinuxProcess.Find("Annotator.Model.dll", "serve", data).Any(child => child.Maps.Contains("libtorch_cpu", StringComparison.Ordinal)));
+            web.HasExited.ShouldBeFalse();
             var sampler = LinuxProcess.Find("Annotator.Model.dll", "serve", data).Single();
             new LinuxProcess(web.Id).Maps.ShouldNotContain("libtorch");
 
