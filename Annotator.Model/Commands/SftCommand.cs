@@ -24,7 +24,7 @@ public static class SftCommand
     private static readonly Option<double?> TimeLimit = new("--time-limit") { Description = "Minutes to train; the learning rate then follows the clock." };
     private static readonly Option<int> BatchSize = new("--batch-size") { Description = "Windows or examples an update.", DefaultValueFactory = _ => 32 };
     private static readonly Option<int> Window = new("--window") { Description = "Tokens of a window of packed text, and most of an example; 0 for the model's context.", DefaultValueFactory = _ => 0 };
-    private static readonly Option<SftOptimizer> OptimizerOption = new("--optimizer") { Description = "adamw, or muon on the blocks' matrices with adamw beside it.", DefaultValueFactory = _ => SftOptimizer.Adamw };
+    private static readonly Option<SftOptimizerName> OptimizerOption = new("--optimizer") { Description = "adamw, or muon on the blocks' matrices with adamw beside it.", DefaultValueFactory = _ => SftOptimizerName.Adamw };
     private static readonly Option<double?> LearningRateOption = new("--learning-rate") { Description = "Peak; by default 0.02 for muon, else 2e-3 from scratch and 2e-4 from a policy." };
     private static readonly Option<double> AdamwLearningRate = new("--adamw-learning-rate") { Description = "Peak of adamw beside muon.", DefaultValueFactory = _ => 2e-3 };
     private static readonly Option<string> Schedule = new("--lr-scheduler-type") { Description = "After the warm-up: cosine, linear, constant_with_warmup or wsd (stable, then decay).", DefaultValueFactory = _ => "cosine" };
@@ -140,7 +140,7 @@ public static class SftCommand
             Window = arguments.GetValue(Window),
             Optimizer = optimizer,
             LearningRate = arguments.GetValue(LearningRateOption)
-                ?? (optimizer == SftOptimizer.Muon ? 0.02 : arguments.GetValue(Config) is null ? 2e-4 : 2e-3),
+                ?? (optimizer == SftOptimizerName.Muon ? 0.02 : arguments.GetValue(Config) is null ? 2e-4 : 2e-3),
             AdamwLearningRate = arguments.GetValue(AdamwLearningRate),
             Schedule = arguments.GetValue(Schedule) switch
             {

@@ -17,7 +17,7 @@ public enum SftSchedule
 }
 
 /// <summary>Who makes the steps.</summary>
-public enum SftOptimizer
+public enum SftOptimizerName
 {
     /// <summary>AdamW on all parameters.</summary>
     Adamw,
@@ -64,7 +64,7 @@ public sealed record SftOptions
     /// <summary>The learning rate at the end, as a part of the peak.</summary>
     public double LeastRateRatio { get; init; } = 0.05;
 
-    public SftOptimizer Optimizer { get; init; } = SftOptimizer.Adamw;
+    public SftOptimizerName Optimizer { get; init; } = SftOptimizerName.Adamw;
 
     public double AdamBeta1 { get; init; } = 0.9;
 

@@ -15,7 +15,7 @@ public sealed class SftRun(string directory)
     private const string StateFile = "state.json";
 
     /// <summary>What a resumed run must share with the one that wrote the checkpoint.</summary>
-    private sealed record State(SftProgress Progress, int Seed, int BatchSize, int Examples, long Targets, SftOptimizer Optimizer);
+    private sealed record State(SftProgress Progress, int Seed, int BatchSize, int Examples, long Targets, SftOptimizerName Optimizer);
 
     /// <summary>The run's directory.</summary>
     public string Directory => directory;

@@ -47,7 +47,7 @@ public sealed class SftTrainer(Policy policy, TokenExamples data, TokenExamples?
 {
     private const long NotATarget = -100;
 
-    private readonly Optimizer _optimizer = new(policy.Model, options);
+    private readonly SftOptimizer _optimizer = new(policy.Model, options);
 
     /// <summary>Where the run stands; a checkpoint is this, the policy and <see cref="OptimizerState"/>.</summary>
     public SftProgress Progress { get; private set; } = SftProgress.Start;
@@ -98,7 +98,7 @@ public sealed class SftTrainer(Policy policy, TokenExamples data, TokenExamples?
             }
 
             var batch = order.AsSpan(Progress.Position, Math.Min(options.BatchSize, order.Length - Progress.Position)).ToArray();
-            var factor = LearningRate.Factor(options, Progress.Step, Fraction);
+            var factor = SftLearningRate.Factor(options, Progress.Step, Fraction);
             var (loss, tokens, norm) = Update(batch, factor);
             Progress = Progress with
             {

@@ -8,17 +8,17 @@ namespace Annotator.Model.Training;
 /// AdamW (Loshchilov and Hutter 2019), or Muon (Jordan 2024) on the blocks' matrices beside it. Its state is
 /// tensors by name, so that a checkpoint can hold it.
 /// </summary>
-public sealed class Optimizer : IDisposable
+public sealed class SftOptimizer : IDisposable
 {
     private readonly SftOptions _options;
     private readonly List<(string Name, Tensor Parameter, bool ByMuon)> _parameters;
     private readonly Dictionary<string, Tensor> _state = [];
 
-    public Optimizer(LanguageModel model, SftOptions options)
+    public SftOptimizer(LanguageModel model, SftOptions options)
     {
         _options = options;
         _parameters = [.. model.Parameters.Select(pair =>
-            (pair.Key, pair.Value, options.Optimizer == SftOptimizer.Muon && pair.Value.dim() == 2 && IsInBlock(pair.Key)))];
+            (pair.Key, pair.Value, options.Optimizer == SftOptimizerName.Muon && pair.Value.dim() == 2 && IsInBlock(pair.Key)))];
         foreach (var (name, parameter, byMuon) in _parameters)
         {
             foreach (var moment in byMuon ? ["momentum"] : new[] { "exp_avg", "exp_avg_sq" })
@@ -55,7 +55,7 @@ public sealed class Optimizer : IDisposable
             }
             else
             {
-                var rate = _options.Optimizer == SftOptimizer.Muon ? _options.AdamwLearningRate : _options.LearningRate;
+                var rate = _options.Optimizer == SftOptimizerName.Muon ? _options.AdamwLearningRate : _options.LearningRate;
                 StepAdamW(name, parameter, scale == 1 ? gradient : gradient * scale, step, rate * factor);
             }
 

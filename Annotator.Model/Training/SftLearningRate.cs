@@ -1,7 +1,7 @@
 namespace Annotator.Model.Training;
 
 /// <summary>The learning rate as a part of its peak.</summary>
-public static class LearningRate
+public static class SftLearningRate
 {
     /// <param name="options">Schedule, warm-up and least rate.</param>
     /// <param name="step">The update about to be made, from 0.</param>
