@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Data.Common;
-using System.Security.Cryptography;
 using System.Threading.Channels;
 using Annotator.Web.Engine;
 using Annotator.Web.Live;
@@ -13,18 +12,12 @@ namespace Annotator.Web.Sampling;
 /// few seconds; nothing is held open while responses are sampled but the requests themselves.
 /// </summary>
 public sealed class SampleProducer(
-    StudyStock stock, CompletionsClient completions, ModelProcess sampler, LiveFeed feed, TimeProvider clock, ILogger<SampleProducer> logger)
+    StudyStock stock, ComparisonSampler comparisons, ModelProcess sampler, LiveFeed feed, TimeProvider clock, ILogger<SampleProducer> logger)
     : BackgroundService
 {
-    /// <summary>Responses a comparison.</summary>
-    private const int Responses = 2;
-
     /// <summary>Comparisons sampled at once. The first of a new policy are few, so that they are there soon.</summary>
     private const int FirstBatch = 4;
     private const int Batch = 8;
-
-    /// <summary>Requests for one comparison before its prompt is passed over for this time.</summary>
-    private const int Attempts = 4;
 
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan CollectEventsFor = TimeSpan.FromMilliseconds(200);
@@ -32,9 +25,11 @@ public sealed class SampleProducer(
 
     private readonly ConcurrentDictionary<long, ProducerState> states = new();
     private readonly Channel<bool> wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
-    private readonly HashSet<(long PolicyId, long PromptId)> fruitless = [];
+
+    /// <summary>Prompts that nothing came of, with the policy that failed on them: they wait behind the others.</summary>
+    private readonly Dictionary<long, long> fruitless = [];
     private IDisposable? subscription;
-    private volatile SamplingNow? samplingNow;
+    private volatile BatchInFlight? inFlight;
 
     /// <summary>Looks in a row that brought nothing although something was wanted.</summary>
     private volatile int troubles;
@@ -59,7 +54,7 @@ public sealed class SampleProducer(
         switch (what)
         {
             case PolicyPublished:
-                samplingNow?.Abandon(what.StudyId); // It would come too late: the new policy's responses are wanted.
+                inFlight?.Abandon(what.StudyId); // It would come too late: the new policy's responses are wanted.
                 wake.Writer.TryWrite(true);
                 break;
             case ModelStateChanged { State.Phase: ModelPhase.Ready }:
@@ -73,26 +68,20 @@ public sealed class SampleProducer(
     {
         while (!stoppingToken.IsCancellationRequested)
         {
-            var (more, trouble) = (false, false);
-            foreach (var study in await stock.StudiesAsync(stoppingToken))
+            var steps = await LookAtAllAsync(stoppingToken);
+            if (steps.Contains(Step.More))
             {
-                switch (await StepAsync(study, stoppingToken))
-                {
-                    case Step.More: more = true; break;
-                    case Step.Trouble: trouble = true; break;
-                }
+                troubles = 0;
+                continue;
             }
 
-            troubles = trouble && !more ? troubles + 1 : 0;
-            if (!more)
-            {
-                await WaitAsync(trouble ? RetryDelay(troubles) : LookEvery, stoppingToken);
-            }
+            troubles = steps.Contains(Step.Trouble) ? troubles + 1 : 0;
+            await WaitAsync(troubles > 0 ? RetryDelay(troubles) : LookEvery, stoppingToken);
         }
     }
 
     /// <summary>1, 2, 4, … seconds, at most half a minute.</summary>
-    internal static TimeSpan RetryDelay(int troubles) =>
+    private static TimeSpan RetryDelay(int troubles) =>
         TimeSpan.FromSeconds(Math.Min(LongestDelay.TotalSeconds, Math.Pow(2, troubles - 1)));
 
     private enum Step
@@ -107,19 +96,27 @@ public sealed class SampleProducer(
         Trouble,
     }
 
-    private async Task<Step> StepAsync(long studyId, CancellationToken stopping)
+    private async Task<IReadOnlyList<Step>> LookAtAllAsync(CancellationToken stopping)
     {
+        var steps = new List<Step>();
+        long studyId = LiveEvent.EveryStudy;
         try
         {
-            return await LookAsync(studyId, stopping);
+            foreach (var next in await stock.StudiesAsync(stopping))
+            {
+                studyId = next;
+                steps.Add(await LookAsync(studyId, stopping));
+            }
         }
         catch (Exception e) when (e is DbException or DbUpdateException or InvalidOperationException)
         {
             // A study that was just removed, a disk that is full: the stock must not end with it, nor the app.
             logger.LogError(e, "The stock of study {Study} can't be kept", studyId);
             Tell(studyId, StateOf(studyId) with { Phase = ProducerPhase.Failing, Reason = $"The database can't be used: {e.Message}" });
-            return Step.Trouble;
+            steps.Add(Step.Trouble);
         }
+
+        return steps;
     }
 
     /// <summary>Fills a study's stock by one batch.</summary>
@@ -139,8 +136,7 @@ public sealed class SampleProducer(
             return Step.Done;
         }
 
-        fruitless.RemoveWhere(pair => pair.PolicyId != view.Policy.Id);
-        var wanted = StockPlan.Next(view.Facts).OrderBy(prompt => fruitless.Contains((view.Policy.Id, prompt))).ToList(); // a stable sort
+        var wanted = StockPlan.Next(view.Facts).OrderBy(prompt => fruitless.GetValueOrDefault(prompt) == view.Policy.Id).ToList(); // a stable sort
         if (wanted.Count == 0)
         {
             Tell(studyId, new(ProducerPhase.Stocked, ready, target));
@@ -160,20 +156,20 @@ public sealed class SampleProducer(
     private async Task<Step> FillAsync(StockView view, IReadOnlyList<long> promptIds, CancellationToken stopping)
     {
         var texts = await stock.PromptTextsAsync(promptIds, stopping);
-        await using var now = new SamplingNow(view.StudyId, stopping);
-        samplingNow = now;
-        var attempts = promptIds.Where(texts.ContainsKey).Select(id => SampleAsync(view, id, texts[id], now.Token)).ToList();
+        await using var batch = new BatchInFlight(view.StudyId, stopping);
+        inFlight = batch;
+        var attempts = promptIds.Where(texts.ContainsKey).Select(id => comparisons.SampleAsync(view, id, texts[id], batch.Token)).ToList();
         var outcomes = await Task.WhenAll(attempts);
-        samplingNow = null;
+        inFlight = null;
         stopping.ThrowIfCancellationRequested();
-        if (now.IsAbandoned)
+        if (batch.IsAbandoned)
         {
             return Step.More;
         }
 
         foreach (var (promptId, outcome) in promptIds.Where(texts.ContainsKey).Zip(outcomes))
         {
-            _ = outcome.Fault is null ? fruitless.Remove((view.Policy.Id, promptId)) : fruitless.Add((view.Policy.Id, promptId));
+            fruitless[promptId] = outcome.Fault is null ? 0 : view.Policy.Id;
         }
 
         SampledComparison[] sampled = [.. outcomes.Select(outcome => outcome.Sampled).OfType<SampledComparison>()];
@@ -198,56 +194,18 @@ public sealed class SampleProducer(
     }
 
     /// <summary>A whole batch brought nothing: says why.</summary>
-    private Step Explain(StockView view, IReadOnlyList<Outcome> outcomes)
+    private Step Explain(StockView view, SamplingOutcome[] outcomes)
     {
         var telling = outcomes.OrderByDescending(outcome => outcome.IsUnavailable).FirstOrDefault();
         var fault = telling?.Fault ?? "The prompts that were to be sampled are gone.";
         var phase = telling is { IsUnavailable: true } ? ProducerPhase.WaitingForSampler : ProducerPhase.Failing;
         if (StateOf(view.StudyId).Reason != fault)
         {
-            logger.LogWarning("No comparison came of {Count} prompts: {Fault}", outcomes.Count, fault);
+            logger.LogWarning("No comparison came of {Count} prompts: {Fault}", outcomes.Length, fault);
         }
 
         Tell(view.StudyId, new(phase, view.Facts.Stock.Count, view.Facts.Target, fault));
         return Step.Trouble;
-    }
-
-    /// <summary>What became of one prompt: a comparison, or a fault in one sentence.</summary>
-    private sealed record Outcome(SampledComparison? Sampled, string? Fault = null, bool IsUnavailable = false);
-
-    /// <summary>Asks for one comparison, again with another seed while what comes can't be compared. Never fails.</summary>
-    private async Task<Outcome> SampleAsync(StockView view, long promptId, string text, CancellationToken cancellation)
-    {
-        try
-        {
-            var refusal = "";
-            for (var attempt = 0; attempt < Attempts; attempt++)
-            {
-                // Within 31 bits, which every server takes.
-                var seed = RandomNumberGenerator.GetInt32(int.MaxValue);
-                var responses = await completions.SampleAsync(view.Policy.Hash, text, Responses, view.Sampling, seed, cancellation);
-                if (ResponseScreen.Refusal([.. responses.Select(response => response.Text)]) is not { } reason)
-                {
-                    return new(new SampledComparison(promptId, seed, responses));
-                }
-
-                refusal = reason;
-            }
-
-            return new(null, $"No responses that can be compared came of {Attempts} tries with policy {view.Policy.Number}, because {refusal}: raise the temperature, or the number of tokens.");
-        }
-        catch (SamplerUnavailableException e)
-        {
-            return new(null, e.Message, IsUnavailable: true);
-        }
-        catch (SamplerRefusedException e)
-        {
-            return new(null, e.Message);
-        }
-        catch (OperationCanceledException)
-        {
-            return new(null, "Sampling was abandoned.");
-        }
     }
 
     private void Tell(long studyId, ProducerState state)
@@ -274,42 +232,6 @@ public sealed class SampleProducer(
         {
             await Task.Delay(CollectEventsFor, clock, stopping);
             wake.Reader.TryRead(out _);
-        }
-    }
-
-    /// <summary>The batch that is being sampled, which a newer policy makes worthless.</summary>
-    private sealed class SamplingNow(long studyId, CancellationToken stopping) : IAsyncDisposable
-    {
-        private readonly CancellationTokenSource source = CancellationTokenSource.CreateLinkedTokenSource(stopping);
-        private readonly Lock ending = new();
-        private Task? cancelling;
-        private bool isOver;
-
-        public CancellationToken Token => source.Token;
-
-        public bool IsAbandoned => cancelling is not null;
-
-        /// <summary>Returns at once: the requests end on other threads than the publisher's.</summary>
-        public void Abandon(long study)
-        {
-            lock (ending)
-            {
-                if (study == studyId && !isOver)
-                {
-                    cancelling ??= source.CancelAsync();
-                }
-            }
-        }
-
-        public async ValueTask DisposeAsync()
-        {
-            lock (ending)
-            {
-                isOver = true;
-            }
-
-            await (cancelling ?? Task.CompletedTask);
-            source.Dispose();
         }
     }
 }
