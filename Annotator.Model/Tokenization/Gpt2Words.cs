@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Microsoft.ML.Tokenizers;
 
 namespace Annotator.Model.Tokenization;
 
@@ -12,6 +13,9 @@ namespace Annotator.Model.Tokenization;
 public static class Gpt2Words
 {
     private enum Kind { Space, Letter, Number, Other }
+
+    /// <summary>The split as Microsoft.ML.Tokenizers asks for it.</summary>
+    public static PreTokenizer PreTokenizer { get; } = new Words();
 
     /// <summary>The length in chars, at least 1, of the word that starts at the front of a text that is not empty.</summary>
     public static int Length(ReadOnlySpan<char> text)
@@ -80,5 +84,30 @@ public static class Gpt2Words
             UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber or UnicodeCategory.OtherNumber => Kind.Number,
             _ => Kind.Other,
         };
+    }
+
+    private sealed class Words : PreTokenizer
+    {
+        public override IEnumerable<(int Offset, int Length)> PreTokenize(string text)
+        {
+            for (int at = 0, length; at < text.Length; at += length)
+            {
+                length = Gpt2Words.Length(text.AsSpan(at));
+                yield return (at, length);
+            }
+        }
+
+        public override IEnumerable<(int Offset, int Length)> PreTokenize(ReadOnlySpan<char> text)
+        {
+            // A span can't live across yields.
+            List<(int, int)> words = [];
+            for (int at = 0, length; at < text.Length; at += length)
+            {
+                length = Gpt2Words.Length(text[at..]);
+                words.Add((at, length));
+            }
+
+            return words;
+        }
     }
 }
