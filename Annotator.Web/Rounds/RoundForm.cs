@@ -59,7 +59,6 @@ public sealed class RoundForm
         return RoundOptionField.All.Select(field => KeyValuePair.Create(field.Key, json[field.Key] switch
         {
             null => "",
-            JsonArray words => string.Join(", ", words.Select(word => word!.GetValue<string>())),
             // 3E-05 is 3e-5 to people.
             var value => value.ToString().Replace("E-0", "e-", StringComparison.Ordinal).Replace("E-", "e-", StringComparison.Ordinal),
         }));
@@ -98,7 +97,6 @@ public sealed class RoundForm
                     FieldKind.Number => JsonValue.Create(double.Parse(text, CultureInfo.InvariantCulture)),
                     FieldKind.Whole => JsonValue.Create(int.Parse(text, CultureInfo.InvariantCulture)),
                     FieldKind.Switch => JsonValue.Create(text == "true"),
-                    FieldKind.Words => new JsonArray([.. text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(word => JsonValue.Create(word))]),
                     _ => JsonValue.Create(text),
                 };
             }

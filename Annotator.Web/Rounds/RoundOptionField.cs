@@ -7,9 +7,6 @@ public enum FieldKind
     Whole,
     Switch,
     Choice,
-
-    /// <summary>Words with commas between.</summary>
-    Words,
 }
 
 /// <summary>One key of <c>options.json</c> as the Rounds page offers it.</summary>
@@ -24,9 +21,9 @@ public sealed record RoundOptionField(string Key, string? Group, FieldKind Kind,
     /// <summary>True where an empty field means that the trainer decides.</summary>
     public bool MayBeEmpty { get; init; }
 
-    private const string Loss = "Loss", Optimizer = "Optimizer", Steps = "Steps and logging", Lengths = "Lengths", Lora = "LoRA", Machine = "Machine";
+    private const string Loss = "Loss", Optimizer = "Optimizer", Steps = "Steps and logging", Lengths = "Lengths", Machine = "Machine";
 
-    /// <summary>All keys but the two directories, in reading order.</summary>
+    /// <summary>All keys that can be set to more than one value, but the two directories, in reading order.</summary>
     public static IReadOnlyList<RoundOptionField> All { get; } =
     [
         new("beta", null, FieldKind.Number, "How firmly the policy is held to the reference: smaller lets it move further."),
@@ -63,13 +60,7 @@ public sealed record RoundOptionField(string Key, string? Group, FieldKind Kind,
         new("max_length", Lengths, FieldKind.Whole, "Prompt and response together, in tokens; empty = the model's context.") { MayBeEmpty = true },
         new("max_prompt_length", Lengths, FieldKind.Whole, "Longer prompts lose their beginning; empty = half the context.") { MayBeEmpty = true },
 
-        new("lora_rank", Lora, FieldKind.Whole, "Train thin matrices of this rank beside the weights; 0 = train all weights."),
-        new("lora_alpha", Lora, FieldKind.Number, "The scale of these matrices."),
-        new("lora_target_modules", Lora, FieldKind.Words, "Names of the layers that get them; empty = the trainer's choice.") { MayBeEmpty = true },
-
-        new("dtype", Machine, FieldKind.Choice, "The numbers it computes in.") { Choices = ["float32", "bfloat16"] },
         new("device", Machine, FieldKind.Choice, "auto takes a GPU where there is one.") { Choices = ["auto", "cpu", "cuda"] },
         new("threads", Machine, FieldKind.Whole, "Processor threads; 0 = all. The same number gives the same bytes."),
-        new("activation_checkpointing", Machine, FieldKind.Switch, "Less memory for more time."),
     ];
 }

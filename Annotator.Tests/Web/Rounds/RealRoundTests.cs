@@ -1,0 +1,104 @@
+using System.Diagnostics;
+using Annotator.Model.Preferences;
+using Annotator.Tests.Fixtures;
+using Annotator.Web.Data;
+using Annotator.Web.Engine;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Annotator.Tests.Web.Rounds;
+
+/// <summary>The queue with the real trainer, a child process, on a policy that is small enough for a test.</summary>
+[Collection(TorchCollection.Name)]
+public sealed class RealRoundTests : IAsyncLifetime
+{
+    private readonly CancellationToken cancellation = TestContext.Current.CancellationToken;
+    private readonly TemporaryDirectory policy = new();
+    private RoundsDatabase data = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        data = await RoundsDatabase.CreateAsync(TinyPolicy.WriteRandom(policy["sft"]));
+        await data.AddPreferencesAsync(24);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await data.DisposeAsync();
+        policy.Dispose();
+    }
+
+    [Fact]
+    public async Task Two_rounds_make_two_policies_and_the_second_starts_from_the_first()
+    {
+        var (runner, operations) = data.Rounds(Trainer());
+        await runner.StartAsync(cancellation);
+
+        var first = await operations.StartAsync(data.Admin, Few, cancellation);
+        var second = await operations.StartAsync(data.Admin, Few, cancellation);
+        await EndAsync(first);
+        await EndAsync(second);
+
+        var overview = await data.Reader.OverviewAsync(data.Admin, data.StudyId, cancellation);
+        overview.Policies.Select(p => p.Number).ShouldBe([0, 1, 2]);
+        overview.Policies.Select(p => p.Hash).Distinct().Count().ShouldBe(3);
+        var (earlier, later) = (overview.Rounds[1], overview.Rounds[0]);
+        later.Round.InitPolicyId.ShouldBe(earlier.Round.ResultPolicyId);
+        later.Round.State.ShouldBe(RoundState.Succeeded);
+
+        earlier.StartsWhereItMust.ShouldBe(true);
+        earlier.Result!.Step0Loss!.Value.ShouldBe(Math.Log(2), 1e-4);
+        earlier.Result.Hashes["output"].ShouldBe(overview.Policies[1].Hash);
+        earlier.Counts!.Train.ShouldBe(earlier.Result.Used.TrainComparisons);
+        earlier.Counts.Eval.ShouldBe(earlier.Result.Used.EvalComparisons);
+        earlier.Counts.Eval.ShouldBeGreaterThan(0);
+        earlier.Result.FinalMetrics!.EvalLoss.ShouldNotBeNull();
+        Math.Abs(later.Result!.Step0Loss!.Value - Math.Log(2)).ShouldBeGreaterThan(1e-6, "policy 1 is not the reference any more");
+        new MetricsTail(data.Reader.Directory(earlier.Round).Metrics).ReadNew().Select(line => line.Step).ShouldBe([0, 1, 2, 3, 4]);
+    }
+
+    [Fact]
+    public async Task A_trainer_that_is_killed_fails_its_round_with_the_reason_and_the_next_round_works()
+    {
+        var (runner, operations) = data.Rounds(Trainer());
+        await runner.StartAsync(cancellation);
+        var endless = await operations.StartAsync(data.Admin, Few with { Options = Few.Options with { MaxSteps = 1_000_000 } }, cancellation);
+        var directory = data.Reader.Directory(await data.RoundAsync(endless));
+        await Until.TrueAsync(() => new MetricsTail(directory.Metrics).ReadNew().Count > 2, seconds: 60);
+
+        using (var child = Process.GetProcessById(TrainerOf(directory)))
+        {
+            child.Kill();
+        }
+
+        await data.UntilStateAsync(endless, RoundState.Failed);
+        (await data.RoundAsync(endless)).FailureReason.ShouldNotBeNull().ShouldContain("ended unexpectedly");
+        var next = await operations.StartAsync(data.Admin, Few, cancellation);
+        await EndAsync(next);
+        (await data.RoundAsync(next)).ShouldSatisfyAllConditions(r => r.State.ShouldBe(RoundState.Succeeded, r.FailureReason), r => r.ResultPolicy!.Number.ShouldBe(1));
+    }
+
+    private Annotator.Web.Rounds.RoundRequest Few => data.Request with
+    {
+        Options = data.Request.Options with { MaxSteps = 4, BatchSize = 4, LearningRate = 1e-4, WarmupSteps = 0, Threads = 1, CheckpointSteps = 0 },
+    };
+
+    private static TrainerProcess Trainer() => new(
+        new ModelExecutable(NullLogger<ModelExecutable>.Instance), new EngineOptions(), TimeProvider.System, NullLogger<TrainerProcess>.Instance);
+
+    private Task EndAsync(long roundId) =>
+        Until.TrueAsync(async () => (await data.RoundAsync(roundId)).State is not (RoundState.Queued or RoundState.Running), seconds: 90);
+
+    /// <summary>The id of the child process that trains in this directory.</summary>
+    private static int TrainerOf(RoundDirectory directory) =>
+        Process.GetProcesses().Select(process => process.Id).Single(id =>
+        {
+            try
+            {
+                return File.ReadAllText($"/proc/{id}/cmdline").Contains($"--round\0{directory.Root}\0", StringComparison.Ordinal);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                return false; // It ended while we looked, or is none of ours.
+            }
+        });
+}
