@@ -87,12 +87,12 @@ public sealed record RoundOptions
     /// <summary>AdamW's decoupled weight decay, on all parameters.</summary>
     public double WeightDecay { get; init; }
 
-    public double LearningRate { get; init; } = 3e-5;
+    public double LearningRate { get; init; } = 2e-5;
 
     public LearningRateSchedule LrSchedulerType { get; init; } = LearningRateSchedule.ConstantWithWarmup;
 
     /// <summary>Updates over which the learning rate rises linearly from 0.</summary>
-    public int WarmupSteps { get; init; } = 5;
+    public int WarmupSteps { get; init; } = 10;
 
     /// <summary>Comparisons per update.</summary>
     public int BatchSize { get; init; } = 16;
