@@ -36,7 +36,15 @@ public sealed class Browser : IAsyncLifetime
             await context.AddCookiesAsync(cookies.GetAllCookies().Select(c => new Microsoft.Playwright.Cookie { Name = c.Name, Value = c.Value, Domain = c.Domain, Path = c.Path }));
         }
 
-        return new(await context.NewPageAsync(), app);
+        return new(await context.NewPageAsync(), () => app.Url);
+    }
+
+    /// <summary>A page in a fresh context for an app that runs as its own process.</summary>
+    public async Task<TestPage> OpenAsync(AppProcess app, BrowserNewContextOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(app);
+        var context = await (await StartAsync()).NewContextAsync(options ?? new() { ViewportSize = new() { Width = 1280, Height = 800 } });
+        return new(await context.NewPageAsync(), () => app.Url);
     }
 
     public async ValueTask DisposeAsync()
@@ -89,12 +97,12 @@ public sealed class Browser : IAsyncLifetime
 /// <summary>A browser page with the app's address; <see cref="Problems"/> has what the browser's console complained of.</summary>
 public sealed class TestPage : IAsyncDisposable
 {
-    private readonly WebApp app;
+    private readonly Func<Uri> url;
     private readonly List<string> problems = [];
 
-    internal TestPage(IPage page, WebApp app)
+    internal TestPage(IPage page, Func<Uri> url)
     {
-        this.app = app;
+        this.url = url;
         Page = page;
         page.Console += (_, message) =>
         {
@@ -106,7 +114,7 @@ public sealed class TestPage : IAsyncDisposable
         page.PageError += (_, error) => problems.Add(error);
         page.Request += (_, request) =>
         {
-            if (!request.Url.StartsWith(app.Url.GetLeftPart(UriPartial.Authority), StringComparison.Ordinal) && !request.Url.StartsWith("data:", StringComparison.Ordinal))
+            if (!request.Url.StartsWith(url().GetLeftPart(UriPartial.Authority), StringComparison.Ordinal) && !request.Url.StartsWith("data:", StringComparison.Ordinal))
             {
                 problems.Add($"A request to the outside: {request.Url}");
             }
@@ -121,9 +129,12 @@ public sealed class TestPage : IAsyncDisposable
     /// <summary>Goes to an interactive page and waits until its circuit hears keys.</summary>
     public async Task GoAsync(string path)
     {
-        await Page.GotoAsync(new Uri(app.Url, path).ToString());
+        await Page.GotoAsync(new Uri(url(), path).ToString());
         await ReadyAsync();
     }
+
+    /// <summary>Another tab of the same browser: signed in as this one is.</summary>
+    public async Task<TestPage> NewTabAsync() => new(await Page.Context.NewPageAsync(), url);
 
     /// <summary>Waits for the mark that the shell sets when the circuit is live.</summary>
     public Task ReadyAsync() => Assertions.Expect(Page.Locator("html[data-ready=true]")).ToBeAttachedAsync();
