@@ -7,7 +7,7 @@ namespace Annotator.Tests.Benchmarks;
 
 /// <summary>
 /// What a round of the app's defaults does to the embedded policy: minutes of computing, so it runs when asked for:
-/// <c>dotnet run --project Annotator.Tests -c Release -- -explicit only -class "*RoundBenchmark"</c>.
+/// <c>ANNOTATOR_BENCHMARKS=1 dotnet run --project Annotator.Tests -- -class "*RoundBenchmark" -showLiveOutput</c>.
 /// The environment may name another policy (ANNOTATOR_POLICY) and options to change (ANNOTATOR_OPTIONS, JSON).
 /// </summary>
 public sealed class RoundBenchmark(ITestOutputHelper output)
@@ -18,7 +18,7 @@ public sealed class RoundBenchmark(ITestOutputHelper output)
 
     private static readonly string Policy = Environment.GetEnvironmentVariable("ANNOTATOR_POLICY") ?? InRepository("data/policies/sft");
 
-    [Fact(Explicit = true)]
+    [Benchmark]
     public async Task A_round_on_two_hundred_preferences_teaches_the_embedded_policy_what_its_annotator_likes()
     {
         var prompts = File.ReadLines(InRepository("data/prompts/film-reviews.jsonl"))
