@@ -30,6 +30,19 @@ public static class StudyRows
         return study;
     }
 
+    /// <summary>The study that the app made at its first start, with a policy 0 if it has none.</summary>
+    public static Study StarterStudy(this AnnotatorDbContext db)
+    {
+        ArgumentNullException.ThrowIfNull(db);
+        var study = db.Studies.OrderBy(s => s.Id).First();
+        if (study.CurrentPolicyId is null)
+        {
+            db.AddPolicy(study.Id);
+        }
+
+        return study;
+    }
+
     /// <summary>The next policy of the study's line, which becomes the current one.</summary>
     public static Policy AddPolicy(this AnnotatorDbContext db, long studyId)
     {

@@ -1,5 +1,6 @@
 using Annotator.Web.Data;
 using Annotator.Web.Live;
+using Annotator.Web.Sampling;
 
 namespace Annotator.Web.Annotating;
 
@@ -198,7 +199,7 @@ public sealed partial class DeskSession(
             Changed?.Invoke();
         }
 
-        if (Phase == DeskPhase.Empty && what is FreshResponsesReady or PolicyPublished)
+        if (Phase == DeskPhase.Empty && what is FreshResponsesReady or PolicyPublished or ProducerStateChanged)
         {
             await LookAgainAsync();
         }
