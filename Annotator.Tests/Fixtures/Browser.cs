@@ -66,6 +66,8 @@ public sealed class Browser : IAsyncLifetime
             if (chromium is null)
             {
                 playwright ??= await Playwright.CreateAsync();
+                // A machine that builds or trains beside the tests takes its time.
+                Assertions.SetDefaultExpectTimeout(20_000);
                 chromium = await playwright.Chromium.LaunchAsync(new() { ExecutablePath = FindChromium(playwright.Chromium.ExecutablePath), Args = Args });
             }
 

@@ -10,8 +10,9 @@ public sealed partial class Desk
     public const int MaxCommentLength = 4000;
 
     /// <summary>
-    /// Writes a judgment down and returns once it is committed. A repeat of the same press, or of a comparison that the
-    /// annotator judged in another window, adds nothing.
+    /// Writes a judgment down and leases the comparison after the prefetched one, in one transaction: each costs a wait for
+    /// the disk. Returns once it is committed. A repeat of the same press, or of a comparison that the annotator judged in
+    /// another window, adds no judgment.
     /// </summary>
     /// <exception cref="ArgumentException">A skip without a reason, or a reason without a skip.</exception>
     /// <exception cref="RefusedException">The comparison is not there any more, or the comment is too long.</exception>
@@ -22,7 +23,8 @@ public sealed partial class Desk
         var me = seat.RequireAnnotator();
         var id = request.Comparison.Id;
         var added = false;
-        IReadOnlyList<long> held;
+        long? next;
+        bool kept;
         await using var db = await contexts.CreateDbContextAsync(cancel);
         using (await gate.EnterAsync(cancel))
         {
@@ -50,11 +52,17 @@ public sealed partial class Desk
             }
 
             Release(comparison, me);
-            var rest = desk.FindAll(c => c.Id != id && c.RetiredAt is null && c.StudyId == seat.StudyId);
-            rest.ForEach(c => c.LeaseExpiresAt = now + Lease);
-            held = rest.ConvertAll(c => c.Id);
-            await MarkSeenAsync(db, me, now, cancel);
+            var prefetched = desk.Find(c => c.Id == request.PrefetchedId && c.Id != id && c.RetiredAt is null);
+            kept = prefetched is not null;
+            if (prefetched is not null)
+            {
+                prefetched.LeaseExpiresAt = now + Lease;
+            }
+
             await SaveAsync(db, cancel);
+            // A tick later, so that a reload finds them in this order.
+            next = await LeaseAsync(db, seat.StudyId, me, kept ? [prefetched!.Id] : [], now, now + Lease + TimeSpan.FromTicks(1), cancel);
+            await MarkSeenAsync(db, me, now, cancel);
             await transaction.CommitAsync(cancel);
         }
 
@@ -63,7 +71,7 @@ public sealed partial class Desk
             await TellAsync(db, seat.StudyId, cancel);
         }
 
-        return new(AlreadyJudged: !added, await CountAsync(db, seat, cancel), held);
+        return new(AlreadyJudged: !added, await CountAsync(db, seat, cancel), kept, await ShowAsync(db, next, me, cancel));
     }
 
     /// <summary>
@@ -117,7 +125,7 @@ public sealed partial class Desk
 
         await TellAsync(db, studyId, cancel);
         var shown = await ShowAsync(db, last.ComparisonId, me, cancel);
-        return new(shown with { Comment = last.Comment }, AnswerOf(last), await CountAsync(db, seat, cancel));
+        return new(shown! with { Comment = last.Comment }, AnswerOf(last), await CountAsync(db, seat, cancel));
     }
 
     private async Task TellAsync(AnnotatorDbContext db, long studyId, CancellationToken cancel) =>

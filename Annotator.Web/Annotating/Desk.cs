@@ -43,11 +43,24 @@ public sealed partial class Desk(
         ArgumentNullException.ThrowIfNull(seat);
         ArgumentNullException.ThrowIfNull(except);
         var (me, studyId) = (seat.RequireAnnotator(), seat.StudyId);
-        using var turn = await gate.EnterAsync(cancel);
         await using var db = await contexts.CreateDbContextAsync(cancel);
-        await using var transaction = await db.Database.BeginTransactionAsync(cancel);
-        var now = Now;
+        long? next;
+        using (await gate.EnterAsync(cancel))
+        {
+            await using var transaction = await db.Database.BeginTransactionAsync(cancel);
+            var now = Now;
+            next = await LeaseAsync(db, studyId, me, except, now, now + Lease, cancel);
+            await MarkSeenAsync(db, me, now, cancel);
+            await transaction.CommitAsync(cancel);
+        }
 
+        return await ShowAsync(db, next, me, cancel);
+    }
+
+    /// <summary>Leases the next comparison within a transaction: the annotator's own first, then the stock's.</summary>
+    private static async Task<long?> LeaseAsync(
+        AnnotatorDbContext db, long studyId, string me, IReadOnlyCollection<long> except, DateTime now, DateTime until, CancellationToken cancel)
+    {
         var own = db.Comparisons
             .Where(c => c.LeasedToId == me && c.LeaseExpiresAt > now && c.StudyId == studyId
                 && c.RetiredAt == null && !except.Contains(c.Id)
@@ -55,12 +68,13 @@ public sealed partial class Desk(
             .OrderBy(c => c.LeaseExpiresAt);
         var next = await own.Select(c => (long?)c.Id).FirstOrDefaultAsync(cancel)
             ?? await Stock(db, studyId, me, now).Select(c => (long?)c.Id).FirstOrDefaultAsync(cancel);
-        await db.Comparisons.Where(c => c.Id == next).ExecuteUpdateAsync(
-            set => set.SetProperty(c => c.LeasedToId, me).SetProperty(c => c.LeaseExpiresAt, now + Lease), cancel);
-        await MarkSeenAsync(db, me, now, cancel);
-        await transaction.CommitAsync(cancel);
-        turn.Dispose();
-        return next is { } id ? await ShowAsync(db, id, me, cancel) : null;
+        if (next is not null)
+        {
+            await db.Comparisons.Where(c => c.Id == next).ExecuteUpdateAsync(
+                set => set.SetProperty(c => c.LeasedToId, me).SetProperty(c => c.LeaseExpiresAt, until), cancel);
+        }
+
+        return next;
     }
 
     /// <summary>
@@ -76,7 +90,7 @@ public sealed partial class Desk(
                     && ((other.LeasedToId == me && other.LeaseExpiresAt > now)
                         || db.Judgments.Any(j => j.ComparisonId == other.Id && j.AnnotatorId == me
                             && !j.IsSuperseded && j.Verdict != Verdict.Withdrawn))))
-            .OrderByDescending(c => c.Policy!.Number).ThenBy(c => c.Id);
+            .OrderByDescending(c => c.PolicyId).ThenBy(c => c.Id);
 
     /// <summary>
     /// Gives prefetched comparisons back when a page is left or fresh responses arrive: others may have them at once,
@@ -149,13 +163,17 @@ public sealed partial class Desk(
             .SingleOrDefaultAsync(cancel) ?? new DeskCounts(0, 0);
     }
 
-    private async Task<ShownComparison> ShowAsync(AnnotatorDbContext db, long id, string me, CancellationToken cancel)
+    private async Task<ShownComparison?> ShowAsync(AnnotatorDbContext db, long? id, string me, CancellationToken cancel)
     {
-        var prompt = await db.Comparisons.Where(c => c.Id == id).Select(c => c.Prompt!.Text).FirstAsync(cancel);
+        if (id is null)
+        {
+            return null;
+        }
+
         var texts = await db.ComparisonResponses.Where(r => r.ComparisonId == id).OrderBy(r => r.Position)
-            .Select(r => r.Response!.Text).ToListAsync(cancel);
-        var sides = sideOrder.Of(id, me, texts.Count);
-        return new(id, prompt, sides, [.. sides.Select(position => texts[position])]);
+            .Select(r => new { Prompt = r.Response!.Prompt!.Text, r.Response.Text }).ToListAsync(cancel);
+        var sides = sideOrder.Of(id.Value, me, texts.Count);
+        return new(id.Value, texts[0].Prompt, sides, [.. sides.Select(position => texts[position].Text)]);
     }
 
     /// <summary>Tells the producer that somebody is at work, at most once a minute.</summary>

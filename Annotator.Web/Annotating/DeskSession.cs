@@ -84,19 +84,22 @@ public sealed partial class DeskSession(
 
     private async Task JudgeAsync(ShownComparison comparison, Answer answer, SkipReason? reason)
     {
+        var seconds = clock.GetElapsedTime(appearedAt).TotalSeconds;
+        (Phase, Chosen, Problem) = (DeskPhase.Answered, answer, null);
+        Changed?.Invoke();
+        var pause = Task.Delay(highlight, clock, leaving.Token);
+        var behind = await prefetched;
         var request = new JudgeRequest
         {
             Comparison = comparison,
             Answer = answer,
             SkipReason = reason,
             Comment = Comment,
-            Seconds = clock.GetElapsedTime(appearedAt).TotalSeconds,
+            Seconds = seconds,
             GuidelinesVersion = Study.GuidelinesVersion,
+            PrefetchedId = behind?.Id,
             RequestId = Guid.NewGuid(),
         };
-        (Phase, Chosen, Problem) = (DeskPhase.Answered, answer, null);
-        Changed?.Invoke();
-        var pause = Task.Delay(highlight, clock, leaving.Token);
         JudgeResult result;
         try
         {
@@ -115,14 +118,15 @@ public sealed partial class DeskSession(
 
         lastAsked = clock.GetUtcNow().UtcDateTime;
         Counts = result.Counts;
-        // While the annotator thought, the prefetched one's lease may have run out and another may have it.
-        if (await prefetched is { } next && !result.HeldIds.Contains(next.Id))
+        // Fresh responses may have replaced the prefetched one while the judgment was written; otherwise it may be gone,
+        // because its lease ran out while the annotator thought.
+        if ((await prefetched)?.Id == behind?.Id && !result.PrefetchedIsKept)
         {
             prefetched = Nothing;
         }
 
         await pause;
-        await ShowNextAsync(result.AlreadyJudged ? "You had judged this one in another window." : "");
+        await ShowNextAsync(result.AlreadyJudged ? "You had judged this one in another window." : "", result.Next);
     }
 
     /// <summary>Takes the last judgment back and puts its comparison on screen; what was there waits behind it.</summary>
@@ -221,14 +225,22 @@ public sealed partial class DeskSession(
         leaving.Dispose();
     }
 
-    private async Task ShowNextAsync(string before)
+    /// <param name="before">Said before the comparison is.</param>
+    /// <param name="afterNext">Already leased for the time after the prefetched one.</param>
+    private async Task ShowNextAsync(string before, ShownComparison? afterNext = null)
     {
-        var next = await prefetched ?? await TakeAsync([]);
+        var next = await prefetched;
+        if (next is null)
+        {
+            (next, afterNext) = (afterNext ?? await TakeAsync([]), null);
+        }
+
         prefetched = Nothing;
         if (next is not null)
         {
             Show(next, $"{before} {(Current is null ? "Comparison" : "Next comparison")}: {next.Prompt}".TrimStart());
-            prefetched = TakeAsync([next.Id]);
+            // The two are the same if fresh responses came in between.
+            prefetched = afterNext is null || afterNext.Id == next.Id ? TakeAsync([next.Id]) : Task.FromResult<ShownComparison?>(afterNext);
             return;
         }
 

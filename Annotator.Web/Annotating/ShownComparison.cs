@@ -42,6 +42,9 @@ public sealed record JudgeRequest
 
     public required int GuidelinesVersion { get; init; }
 
+    /// <summary>The comparison that the page will show next: its lease is renewed. Null if it has none.</summary>
+    public long? PrefetchedId { get; init; }
+
     /// <summary>New with each press: a repeat of the same press finds the judgment it made.</summary>
     public required Guid RequestId { get; init; }
 
@@ -67,13 +70,13 @@ public sealed record DeskCounts(int Today, int All);
 
 /// <summary>What became of a press.</summary>
 /// <param name="AlreadyJudged">True if the annotator had judged it before, in another window: nothing was added.</param>
-/// <param name="HeldIds">The comparisons still leased to the annotator, their leases renewed.</param>
-public sealed record JudgeResult(bool AlreadyJudged, DeskCounts Counts, IReadOnlyList<long> HeldIds);
+/// <param name="PrefetchedIsKept">False if the prefetched one's lease ran out meanwhile and another has it.</param>
+/// <param name="Next">Leased to the annotator: the one after the prefetched one, or in its place; null if there is none.</param>
+public sealed record JudgeResult(bool AlreadyJudged, DeskCounts Counts, bool PrefetchedIsKept, ShownComparison? Next);
 
 /// <summary>A judgment that was withdrawn.</summary>
 /// <param name="Comparison">Leased to the annotator again.</param>
-/// <param name="Verdict">What it had been.</param>
-/// <param name="Answer">The same in words of the desk.</param>
+/// <param name="Answer">What it had been.</param>
 public sealed record UndoResult(ShownComparison Comparison, Answer Answer, DeskCounts Counts);
 
 /// <summary>Why there is nothing to judge.</summary>

@@ -49,8 +49,8 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
 
         builder.Entity<Comparison>(comparison =>
         {
-            // The desk's "next" query reads this index alone.
-            comparison.HasIndex(c => new { c.StudyId, c.RetiredAt, c.JudgmentCount, c.LeaseExpiresAt });
+            // The desk's "next" walks this index, newest policy first, and stops at the first that is free.
+            comparison.HasIndex(c => new { c.StudyId, c.RetiredAt, c.JudgmentCount, c.PolicyId }).IsDescending(false, false, false, true);
             comparison.HasIndex(c => new { c.PolicyId, c.PromptId });
             comparison.HasIndex(c => c.LeasedToId);
             comparison.HasMany(c => c.Responses).WithOne().HasForeignKey(r => r.ComparisonId);
@@ -64,7 +64,7 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
             judgment.HasIndex(j => j.SupersedesId).IsUnique();
             judgment.HasIndex(j => new { j.AnnotatorId, j.CreatedAt });
             // One current judgment an annotator and comparison, whatever two tabs do.
-            judgment.HasIndex(j => new { j.ComparisonId, j.AnnotatorId }).IsUnique().HasFilter("IsSuperseded = 0");
+            judgment.HasIndex(j => new { j.ComparisonId, j.AnnotatorId }).IsUnique().HasFilter("NOT \"IsSuperseded\"");
             judgment.HasOne(j => j.Annotator).WithMany().HasForeignKey(j => j.AnnotatorId).OnDelete(DeleteBehavior.Restrict);
             judgment.HasOne(j => j.Supersedes).WithMany().HasForeignKey(j => j.SupersedesId).OnDelete(DeleteBehavior.Restrict);
             judgment.Property(j => j.Ranking).HasConversion(

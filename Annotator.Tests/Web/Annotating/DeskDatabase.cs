@@ -14,8 +14,14 @@ public sealed class DeskDatabase : IDbContextFactory<AnnotatorDbContext>, IDispo
     private readonly string folder = Directory.CreateTempSubdirectory("annotator-desk-").FullName;
     private readonly WriteGate gate = new();
 
+    private readonly DbContextOptions<AnnotatorDbContext> options;
+
     public DeskDatabase()
     {
+        options = new DbContextOptionsBuilder<AnnotatorDbContext>()
+            .UseSqlite($"Data Source={Folder.Database};Default Timeout=30")
+            .AddInterceptors(new SqliteSettings())
+            .Options;
         using var db = CreateDbContext();
         db.Database.EnsureCreated();
         db.Database.ExecuteSqlRaw("PRAGMA journal_mode=WAL");
@@ -32,10 +38,7 @@ public sealed class DeskDatabase : IDbContextFactory<AnnotatorDbContext>, IDispo
     /// <summary>As after a restart: nothing remembered but the files.</summary>
     public Desk NewDesk() => new(this, gate, SideOrder.FromKeyFile(Folder), Feed, Clock);
 
-    public AnnotatorDbContext CreateDbContext() => new(new DbContextOptionsBuilder<AnnotatorDbContext>()
-        .UseSqlite($"Data Source={Folder.Database};Default Timeout=30")
-        .AddInterceptors(new SqliteSettings())
-        .Options);
+    public AnnotatorDbContext CreateDbContext() => new(options);
 
     public Policy AddPolicy()
     {
@@ -91,14 +94,73 @@ public sealed class DeskDatabase : IDbContextFactory<AnnotatorDbContext>, IDispo
     }
 }
 
-/// <summary>A clock that stands still until it is told.</summary>
+/// <summary>A clock that stands still until it is told, and then sets off the timers that are due.</summary>
 public sealed class MovableClock : TimeProvider
 {
+    private readonly Lock @lock = new();
+    private readonly List<Timer> timers = [];
     private DateTimeOffset now = new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);
 
     public DateTime Now => now.UtcDateTime;
 
-    public void Move(TimeSpan by) => now += by;
+    public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+    public void Move(TimeSpan by)
+    {
+        List<Timer> due;
+        lock (@lock)
+        {
+            now += by;
+            due = timers.FindAll(timer => timer.DueAt <= now);
+            due.ForEach(timer => timer.DueAt = timer.Period > TimeSpan.Zero ? now + timer.Period : null);
+        }
+
+        due.ForEach(timer => timer.Fire());
+    }
 
     public override DateTimeOffset GetUtcNow() => now;
+
+    public override long GetTimestamp() => now.Ticks;
+
+    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+    {
+        var timer = new Timer(this, callback, state);
+        timer.Change(dueTime, period);
+        return timer;
+    }
+
+    private sealed class Timer(MovableClock clock, TimerCallback callback, object? state) : ITimer
+    {
+        public DateTimeOffset? DueAt { get; set; }
+        public TimeSpan Period { get; private set; }
+
+        public void Fire() => callback(state);
+
+        public bool Change(TimeSpan dueTime, TimeSpan period)
+        {
+            lock (clock.@lock)
+            {
+                DueAt = dueTime == Timeout.InfiniteTimeSpan ? null : clock.now + dueTime;
+                Period = period;
+                clock.timers.Remove(this);
+                clock.timers.Add(this);
+            }
+
+            return true;
+        }
+
+        public void Dispose()
+        {
+            lock (clock.@lock)
+            {
+                clock.timers.Remove(this);
+            }
+        }
+
+        public ValueTask DisposeAsync()
+        {
+            Dispose();
+            return ValueTask.CompletedTask;
+        }
+    }
 }

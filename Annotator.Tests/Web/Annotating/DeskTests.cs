@@ -22,13 +22,14 @@ public sealed class DeskTests : IDisposable
 
         var onScreen = (await Next(ada))!;
         var prefetched = (await Next(ada, onScreen))!;
-        var result = await Desk.JudgeAsync(ada, Press(onScreen, Answer.Left), Cancel);
+        var result = await Desk.JudgeAsync(ada, Press(onScreen, Answer.Left) with { PrefetchedId = prefetched.Id }, Cancel);
 
         prefetched.Id.ShouldNotBe(onScreen.Id);
         result.ShouldSatisfyAllConditions(
             r => r.AlreadyJudged.ShouldBeFalse(),
             r => r.Counts.ShouldBe(new DeskCounts(Today: 1, All: 1)),
-            r => r.HeldIds.ShouldBe([prefetched.Id]));
+            r => r.PrefetchedIsKept.ShouldBeTrue(),
+            r => r.Next.ShouldNotBeNull().Id.ShouldNotBeOneOf(onScreen.Id, prefetched.Id));
         var judgment = database.Judgments().ShouldHaveSingleItem();
         judgment.Ranking.ShouldBe([[onScreen.Sides[0]], [onScreen.Sides[1]]]);
         judgment.SidesShown.ShouldBe(onScreen.Sides);

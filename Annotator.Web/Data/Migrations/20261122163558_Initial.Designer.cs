@@ -87,7 +87,8 @@ namespace Annotator.Web.Data.Migrations
 
                     b.HasIndex("PolicyId", "PromptId");
 
-                    b.HasIndex("StudyId", "RetiredAt", "JudgmentCount", "LeaseExpiresAt");
+                    b.HasIndex("StudyId", "RetiredAt", "JudgmentCount", "PolicyId")
+                        .IsDescending(false, false, false, true);
 
                     b.ToTable("Comparisons");
                 });
@@ -172,7 +173,7 @@ namespace Annotator.Web.Data.Migrations
 
                     b.HasIndex("ComparisonId", "AnnotatorId")
                         .IsUnique()
-                        .HasFilter("IsSuperseded = 0");
+                        .HasFilter("NOT \"IsSuperseded\"");
 
                     b.ToTable("Judgments");
                 });

@@ -493,9 +493,10 @@ namespace Annotator.Web.Data.Migrations
                 column: "PromptId");
 
             migrationBuilder.CreateIndex(
-                name: "IX_Comparisons_StudyId_RetiredAt_JudgmentCount_LeaseExpiresAt",
+                name: "IX_Comparisons_StudyId_RetiredAt_JudgmentCount_PolicyId",
                 table: "Comparisons",
-                columns: new[] { "StudyId", "RetiredAt", "JudgmentCount", "LeaseExpiresAt" });
+                columns: new[] { "StudyId", "RetiredAt", "JudgmentCount", "PolicyId" },
+                descending: new[] { false, false, false, true });
 
             migrationBuilder.CreateIndex(
                 name: "IX_Judgments_AnnotatorId_CreatedAt",
@@ -507,7 +508,7 @@ namespace Annotator.Web.Data.Migrations
                 table: "Judgments",
                 columns: new[] { "ComparisonId", "AnnotatorId" },
                 unique: true,
-                filter: "IsSuperseded = 0");
+                filter: "NOT \"IsSuperseded\"");
 
             migrationBuilder.CreateIndex(
                 name: "IX_Judgments_RequestId",

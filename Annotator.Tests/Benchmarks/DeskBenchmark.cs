@@ -1,0 +1,227 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using Annotator.Model.Preferences;
+using Annotator.Tests.Fixtures;
+using Annotator.Web.Annotating;
+using Annotator.Web.Data;
+using Annotator.Web.Engine;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Playwright;
+
+namespace Annotator.Tests.Benchmarks;
+
+/// <summary>
+/// From the key to the judgment committed and the next comparison ready, with twenty annotators at the desk's operations
+/// and one in a real browser, 50 s a case. Not run by <c>dotnet test</c>; in the repository root:
+/// <code>
+/// dotnet run -c Release --project Annotator.Tests -- -explicit only -class Annotator.Tests.Benchmarks.DeskBenchmark
+/// </code>
+/// The round trains the embedded policy, or the one in the environment's <c>BENCHMARK_POLICY</c>.
+/// </summary>
+public sealed class DeskBenchmark(Fixtures.Browser browser)
+{
+    private const int Annotators = 20;
+    private const int JudgmentsEach = 40;
+    private const int JudgmentsInBrowser = 30;
+    private const int EarlierJudgmentsEach = 200;
+
+    /// <summary>The page highlights an answer for 300 ms, so nobody presses faster than that.</summary>
+    private const int ShortestThoughtMs = 300;
+    private const int LongestThoughtMs = 1500;
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Theory(Explicit = true)]
+    [InlineData(false, 30, 100)]
+    [InlineData(true, 250, 250)]
+    public async Task A_key_is_answered_before_anybody_notices(bool whileARoundRuns, double p50Limit, double p99Limit)
+    {
+        await using var app = await WebApp.StartAsync();
+        var seats = await SeedAsync(app);
+        await using var round = whileARoundRuns ? await StartRoundAsync(app) : null;
+        var burst = await AtTheSameInstantAsync(app, seats);
+
+        var inBrowser = new Latencies();
+        var atDesk = new Latencies();
+        var page = InBrowserAsync(app, inBrowser);
+        await Task.WhenAll([page, .. seats.Select(seat => AtDeskAsync(app, seat, atDesk))]);
+        if (round?.Exited.IsCompleted == true)
+        {
+            Assert.Fail("The round ended before the measurement did: it says nothing.");
+        }
+
+        Console.WriteLine(whileARoundRuns ? "While a round runs, key → committed and next ready:" : "Key → committed and next ready:");
+        Console.WriteLine($"  20 annotators, 0.3–1.5 s a judgment   {atDesk}");
+        Console.WriteLine($"  20 annotators at the same instant     {burst}");
+        Console.WriteLine($"  one more, in a browser                {inBrowser}   (to the pixels' DOM and back, without the highlight)");
+        atDesk.Percentile(50).ShouldBeLessThanOrEqualTo(p50Limit);
+        atDesk.Percentile(99).ShouldBeLessThanOrEqualTo(p99Limit);
+    }
+
+    private static async Task<IReadOnlyList<Seat>> SeedAsync(WebApp app)
+    {
+        var people = new List<TestPerson>();
+        foreach (var i in Enumerable.Range(0, Annotators))
+        {
+            people.Add(await app.CreateAnnotatorAsync($"annotator{i}"));
+        }
+
+        await using var db = app.OpenDb();
+        var study = db.StarterStudy();
+        db.AddComparisons(study.Id, ((Annotators + 1) * (JudgmentsEach + 15)) + JudgmentsInBrowser);
+        // A study that has gone on for a while: counting must not get slow.
+        var judged = db.AddComparisons(study.Id, Annotators * EarlierJudgmentsEach);
+        foreach (var (i, comparison) in judged.Index())
+        {
+            comparison.JudgmentCount = 1;
+            db.Judgments.Add(new()
+            {
+                ComparisonId = comparison.Id, AnnotatorId = people[i % Annotators].Current.Id, Verdict = Verdict.Ranked, Ranking = [[0], [1]],
+                SidesShown = [0, 1], Seconds = 5, GuidelinesVersion = 1, RequestId = Guid.NewGuid(), CreatedAt = DateTime.UtcNow.AddDays(-1),
+            });
+        }
+
+        await db.SaveChangesAsync(Cancel);
+        return [.. people.Select(person => new Seat(person.Current, study.Id))];
+    }
+
+    /// <summary>One annotator, thinking between judgments; the session does what the page has it do, less the highlight.</summary>
+    private static async Task AtDeskAsync(WebApp app, Seat seat, Latencies latencies)
+    {
+        var random = new Random(seat.Person.Name.GetHashCode(StringComparison.Ordinal));
+        await using var session = await OpenAsync(app, seat);
+        for (var i = 0; i < JudgmentsEach; i++)
+        {
+            await Task.Delay(random.Next(ShortestThoughtMs, LongestThoughtMs), Cancel);
+            latencies.Add(await AnswerAsync(session));
+        }
+    }
+
+    /// <summary>All press at once, ten times: the longest queue there can be.</summary>
+    private static async Task<Latencies> AtTheSameInstantAsync(WebApp app, IReadOnlyList<Seat> seats)
+    {
+        var latencies = new Latencies();
+        var sessions = await Task.WhenAll(seats.Select(seat => OpenAsync(app, seat)));
+        for (var i = 0; i < 10; i++)
+        {
+            await Task.Delay(ShortestThoughtMs, Cancel);
+            foreach (var milliseconds in await Task.WhenAll(sessions.Select(session => Task.Run(() => AnswerAsync(session), Cancel))))
+            {
+                latencies.Add(milliseconds);
+            }
+        }
+
+        foreach (var session in sessions)
+        {
+            await session.DisposeAsync();
+        }
+
+        return latencies;
+    }
+
+    private static async Task<DeskSession> OpenAsync(WebApp app, Seat seat)
+    {
+        var desk = app.Services.GetRequiredService<Desk>();
+        var session = new DeskSession(desk, seat, (await desk.StudyAsync(Cancel))!, TimeProvider.System, TimeSpan.Zero, NullLogger<DeskSession>.Instance);
+        await session.OpenAsync();
+        return session;
+    }
+
+    private static async Task<double> AnswerAsync(DeskSession session)
+    {
+        var pressed = Stopwatch.GetTimestamp();
+        var ready = new TaskCompletionSource<double>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var before = session.Current!.Id;
+        void Look()
+        {
+            if (session is { Phase: DeskPhase.Reading, Current.Id: var now } && now != before)
+            {
+                ready.TrySetResult(Stopwatch.GetElapsedTime(pressed).TotalMilliseconds);
+            }
+        }
+
+        session.Changed += Look;
+        await session.AnswerAsync(before, Answer.Left);
+        session.Changed -= Look;
+        session.Problem.ShouldBeNull();
+        return await ready.Task.WaitAsync(TimeSpan.FromSeconds(30), Cancel);
+    }
+
+    private async Task InBrowserAsync(WebApp app, Latencies latencies)
+    {
+        const double highlightMs = 300;
+        var person = await app.CreateAnnotatorAsync("in-a-browser");
+        await using var page = await browser.OpenAsync(app, person);
+        await page.GoAsync("/");
+        await Assertions.Expect(page.Page.Locator("[data-desk-ready=true]")).ToBeAttachedAsync();
+        for (var i = 0; i < JudgmentsInBrowser; i++)
+        {
+            await Task.Delay(ShortestThoughtMs, Cancel);
+            var milliseconds = await page.Page.EvaluateAsync<double>("""
+                () => new Promise(done => {
+                  const desk = document.querySelector('.desk'), start = performance.now();
+                  new MutationObserver((_, observer) => { observer.disconnect(); done(performance.now() - start); })
+                    .observe(desk, { attributeFilter: ['data-comparison'] });
+                  document.dispatchEvent(new KeyboardEvent('keydown', { code: 'ArrowRight', key: 'ArrowRight', bubbles: true }));
+                })
+                """);
+            latencies.Add(milliseconds - highlightMs);
+        }
+    }
+
+    /// <summary>A round as the app starts it, longer than the measurement; it is ended with it.</summary>
+    private static async Task<ModelChild> StartRoundAsync(WebApp app)
+    {
+        var policy = Environment.GetEnvironmentVariable("BENCHMARK_POLICY") ?? StarterData.SftPolicy;
+        Directory.Exists(policy).ShouldBeTrue($"There is no policy in {policy}: name one in BENCHMARK_POLICY.");
+        var files = new RoundDirectory(Directory.CreateDirectory(app.Data.Round("benchmark")).FullName);
+        (RoundOptions.AppDefaults(policy, policy) with { MaxSteps = 100_000, LoggingSteps = 1 }).Write(files.Options);
+        JsonLines.Write(files.Preferences, Enumerable.Range(0, 200).Select(i => new PreferenceLine
+        {
+            Id = $"{i}",
+            Prompt = "This film was",
+            Completions =
+            [
+                new() { Text = $" the best of the {i} films that I have seen this year, and I would gladly see it again tomorrow." },
+                new() { Text = $" not good. I counted {i} mistakes in the first half hour and then I stopped counting and went home." },
+            ],
+            Ranking = Ranking.Prefer(0, 1),
+            Split = PreferenceSplit.Train,
+        }));
+        var child = app.Services.GetRequiredService<ModelExecutable>().Start(ChildPriority.Trainer, ["dpo", "--round", files.Root, "--json", "--exit-when-stdin-closes"]);
+        _ = DrainAsync(child);
+        await Until.TrueAsync(() => File.Exists(files.Metrics) && new FileInfo(files.Metrics).Length > 0 || child.Exited.IsCompleted, seconds: 120);
+        if (child.Exited.IsCompleted)
+        {
+            Assert.Fail($"The round did not start: {(await child.Exited).LastWords}");
+        }
+
+        return child;
+    }
+
+    private static async Task DrainAsync(ModelChild child)
+    {
+        await foreach (var _ in child.OutputAsync(CancellationToken.None))
+        {
+            // A full pipe would stop the trainer.
+        }
+    }
+
+    /// <summary>Milliseconds, collected from many threads.</summary>
+    private sealed class Latencies
+    {
+        private readonly ConcurrentBag<double> all = [];
+
+        public void Add(double milliseconds) => all.Add(milliseconds);
+
+        public double Percentile(double percent)
+        {
+            var sorted = all.Order().ToArray();
+            return sorted[Math.Max(0, (int)Math.Ceiling(percent / 100 * sorted.Length) - 1)];
+        }
+
+        public override string ToString() =>
+            $"p50 {Percentile(50),6:F1} ms   p99 {Percentile(99),6:F1} ms   worst {Percentile(100),6:F1} ms   n = {all.Count}";
+    }
+}
