@@ -93,6 +93,8 @@ public sealed class RoundRunner(
         {
             var directory = new RoundDirectory(folder.Round(round.DirectoryName));
             await preparation.PrepareAsync(round.Id, directory, stop.Token);
+            // Its row now says what it trains on and from.
+            feed.Publish(new RoundChanged(round.StudyId, round.Id, nameof(RoundState.Running)));
             var end = await trainer.RunAsync(
                 directory.Root,
                 fromCheckpoint: Directory.Exists(directory.Checkpoint),

@@ -77,6 +77,51 @@ public sealed class RealRoundTests : IAsyncLifetime
         (await data.RoundAsync(next)).ShouldSatisfyAllConditions(r => r.State.ShouldBe(RoundState.Succeeded, r.FailureReason), r => r.ResultPolicy!.Number.ShouldBe(1));
     }
 
+    [Fact]
+    public async Task A_round_cut_off_by_the_death_of_the_app_is_found_at_the_next_start_and_goes_on_from_its_checkpoint()
+    {
+        // The app itself, in a process of its own, finds the round in the queue.
+        var (_, operations) = data.Rounds(Trainer());
+        var id = await operations.StartAsync(data.Admin, Few with { Options = Few.Options with { MaxSteps = 400, CheckpointSteps = 5 } }, cancellation);
+        var directory = data.Reader.Directory(await data.RoundAsync(id));
+        int trainer;
+        using (var killed = StartApp())
+        {
+            await Until.TrueAsync(() => new MetricsTail(directory.Metrics).ReadNew().Count > 12, seconds: 90);
+            trainer = TrainerOf(directory);
+            killed.Kill();
+            await killed.WaitForExitAsync(cancellation);
+        }
+
+        await Until.TrueAsync(() => !Directory.Exists($"/proc/{trainer}"));
+        (await data.RoundAsync(id)).State.ShouldBe(RoundState.Running, "nobody was left to say otherwise");
+        using (var next = StartApp())
+        {
+            await data.UntilStateAsync(id, RoundState.Interrupted);
+            (await data.RoundAsync(id)).FailureReason.ShouldBe("The app ended while this round ran; it can go on from its checkpoint.");
+            next.Kill();
+            await next.WaitForExitAsync(cancellation);
+        }
+
+        await operations.ResumeAsync(data.Admin, id, cancellation);
+        using (var last = StartApp())
+        {
+            await Until.TrueAsync(async () => (await data.RoundAsync(id)).State == RoundState.Succeeded, seconds: 120);
+            last.Kill();
+            await last.WaitForExitAsync(cancellation);
+        }
+
+        var steps = new MetricsTail(directory.Metrics).ReadNew().Select(line => line.Step).ToList();
+        steps.ShouldBe(Enumerable.Range(0, 401), "it went on, and did not start over");
+    }
+
+    private Process StartApp() => Process.Start(new ProcessStartInfo("dotnet")
+    {
+        ArgumentList = { Path.Combine(AppContext.BaseDirectory, "Annotator.Web.dll"), "--data", data.Folder.Root, "--urls", "http://127.0.0.1:0" },
+        RedirectStandardOutput = true,
+        RedirectStandardError = true,
+    })!;
+
     private Annotator.Web.Rounds.RoundRequest Few => data.Request with
     {
         Options = data.Request.Options with { MaxSteps = 4, BatchSize = 4, LearningRate = 1e-4, WarmupSteps = 0, Threads = 1, CheckpointSteps = 0 },

@@ -36,8 +36,7 @@ public sealed class RoundsDatabase : IDbContextFactory<AnnotatorDbContext>, IAsy
         var made = new RoundsDatabase();
         made.Folder.Prepare();
         await using var db = made.CreateDbContext();
-        await db.Database.EnsureCreatedAsync();
-        await db.Database.ExecuteSqlRawAsync("PRAGMA journal_mode=WAL");
+        await db.Database.MigrateAsync();
         var study = new Study { Name = "Film reviews", Guidelines = "", Sampling = new(), CreatedAt = Made };
         db.Studies.Add(study);
         foreach (var id in (string[])["admin", "annotator-1", "annotator-2"])

@@ -5,7 +5,7 @@ namespace Annotator.Web.Rounds.Charts;
 /// <summary>One axis: the values it spans and the round numbers written along it.</summary>
 public sealed record ChartScale(double Low, double High, IReadOnlyList<double> Ticks)
 {
-    /// <summary>The smallest span with ends on multiples of 1, 2 or 5 × 10ⁿ that holds all values, in about <paramref name="steps"/> steps.</summary>
+    /// <summary>The smallest span with ends on multiples of 1, 2 or 5 × 10ⁿ that holds all values (up to a fiftieth of a step), in about <paramref name="steps"/> steps.</summary>
     public static ChartScale Around(IEnumerable<double> values, int steps = 4)
     {
         var finite = values.Where(double.IsFinite).ToList();
@@ -18,7 +18,8 @@ public sealed record ChartScale(double Low, double High, IReadOnlyList<double> T
         }
 
         var step = NiceStep((high - low) / steps);
-        var (first, last) = (Math.Floor((low / step) + 1e-9), Math.Ceiling((high / step) - 1e-9));
+        // A rounding error beyond a tick is not worth another step.
+        var (first, last) = (Math.Floor((low / step) + 0.02), Math.Ceiling((high / step) - 0.02));
         return new(first * step, last * step, [.. Enumerable.Range(0, (int)(last - first) + 1).Select(i => (first + i) * step)]);
     }
 

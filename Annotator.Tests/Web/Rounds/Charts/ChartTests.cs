@@ -8,6 +8,7 @@ public sealed class ChartTests
     [InlineData(0.512, 0.6931, "0.50|0.55|0.60|0.65|0.70")]
     [InlineData(-3.2, 7.9, "−5|0|5|10")]
     [InlineData(0, 41, "0|20|40|60")]
+    [InlineData(-1e-6, 2.3, "0|1|2|3")]
     [InlineData(0.00012, 0.00043, "0.0001|0.0002|0.0003|0.0004|0.0005")]
     [InlineData(12000, 39000, "10k|20k|30k|40k")]
     public void An_axis_ends_on_round_numbers_around_its_values(double low, double high, string ticks)
@@ -15,8 +16,8 @@ public sealed class ChartTests
         var scale = ChartScale.Around([low, high]);
 
         string.Join('|', scale.Ticks.Select(scale.Label)).ShouldBe(ticks);
-        scale.Low.ShouldBeLessThanOrEqualTo(low);
-        scale.High.ShouldBeGreaterThanOrEqualTo(high);
+        scale.Place(low).ShouldBeGreaterThanOrEqualTo(-0.01);
+        scale.Place(high).ShouldBeLessThanOrEqualTo(1.01);
     }
 
     [Fact]
