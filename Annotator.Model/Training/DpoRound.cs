@@ -60,6 +60,10 @@ public sealed class DpoRound(RoundDirectory directory, Action<RoundMetrics> repo
             Result = Result with { WallTimeSeconds = Math.Round(_clock.Elapsed.TotalSeconds, 3) };
             Result.Write(directory.Result);
         }
+
+        // Only now: a round that is killed while it saves its policy still goes on from here.
+        if (Directory.Exists(directory.Checkpoint))
+            Directory.Delete(directory.Checkpoint, recursive: true);
     }
 
     private RoundOptions ReadOptions()
@@ -212,8 +216,6 @@ public sealed class DpoRound(RoundDirectory directory, Action<RoundMetrics> repo
         PolicyDirectory.Save(policy, directory.Policy + Part);
         Directory.Move(directory.Policy + Part, directory.Policy);
         Result = Result with { Hashes = new Dictionary<string, string>(Result.Hashes) { ["output"] = PolicyDirectory.Hash(directory.Policy) } };
-        if (Directory.Exists(directory.Checkpoint))
-            Directory.Delete(directory.Checkpoint, recursive: true);
     }
 
     private Dictionary<string, string> Inputs(string policy, string reference) => new()

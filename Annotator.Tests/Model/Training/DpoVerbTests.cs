@@ -1,12 +1,11 @@
 using System.Text.Json.Nodes;
-using Annotator.Model.Checkpoints;
+using Annotator.Model.Policies;
 using Annotator.Model.Preferences;
 using Annotator.Tests.Fixtures;
 
 namespace Annotator.Tests.Model.Training;
 
 /// <summary><c>Annotator.Model dpo --round DIR</c>, as a process.</summary>
-[Collection(TorchCollection.Name)]
 public sealed class DpoVerbTests
 {
     [Fact]
@@ -39,7 +38,7 @@ public sealed class DpoVerbTests
         }, ignoreOrder: true);
         result.Step0Loss!.Value.ShouldBe(Math.Log(2), 1e-6);
         result.ExpectedStep0Loss!.Value.ShouldBe(Math.Log(2), 1e-6);
-        result.Hashes["output"].ShouldBe(PolicyDirectory.Hash(round.Files.Policy));
+        result.Hashes["output"].ShouldBe(PolicyFiles.Hash(round.Files.Policy));
         Directory.Exists(round.Files.Checkpoint).ShouldBeFalse();
 
         var lines = round.Metrics;
