@@ -23,4 +23,38 @@ public sealed class ShellTests(WebApp app, Fixtures.Browser browser) : IClassFix
         await Assertions.Expect(page.Page.Locator("html[data-theme=dark]")).ToBeAttachedAsync();
         page.Problems.ShouldBeEmpty();
     }
+
+    [Fact]
+    public async Task On_a_phone_the_rooms_are_in_a_drawer_that_closes_behind_one()
+    {
+        await using var page = await browser.OpenAsync(app, await app.CreateAdminAsync("phone"), new() { ViewportSize = new() { Width = 390, Height = 844 } });
+        await page.GoAsync("/study");
+
+        await page.Page.GetByRole(AriaRole.Button, new() { Name = "Menu", Exact = true }).ClickAsync();
+        await page.Page.GetByRole(AriaRole.Link, new() { Name = "People" }).ClickAsync();
+
+        await Assertions.Expect(page.Page.Locator("h1")).ToHaveTextAsync("People");
+        await Assertions.Expect(page.Page.Locator(".mud-drawer--open")).ToHaveCountAsync(0);
+        var width = await page.Page.Locator("body").EvaluateAsync<int>("body => body.scrollWidth");
+        width.ShouldBeLessThanOrEqualTo(390);
+    }
+
+    [Fact]
+    public async Task A_lost_server_is_told_in_a_quiet_line_and_the_page_comes_back_with_it()
+    {
+        await using var own = await WebApp.StartAsync();
+        await using var page = await browser.OpenAsync(own, await own.CreateAdminAsync());
+        await page.GoAsync("/people");
+
+        await own.StopAsync();
+
+        var banner = page.Page.Locator("#components-reconnect-modal");
+        await Assertions.Expect(banner).ToBeVisibleAsync();
+        await Assertions.Expect(banner).ToContainTextAsync("nothing you confirmed is lost");
+        (await banner.BoundingBoxAsync())!.Height.ShouldBeLessThan(100);
+        // The ready mark goes with the old page: the new one must earn its own.
+        await page.Page.EvaluateAsync("delete document.documentElement.dataset.ready");
+        await own.InitializeAsync();
+        await Assertions.Expect(page.Page.Locator("html[data-ready=true]")).ToBeAttachedAsync(new() { Timeout = 60_000 });
+    }
 }

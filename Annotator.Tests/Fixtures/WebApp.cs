@@ -25,8 +25,8 @@ public sealed partial class WebApp : IAsyncLifetime
 
     public IServiceProvider Services => app!.Services;
 
-    /// <summary><c>http://127.0.0.1:PORT/</c></summary>
-    public Uri Url => new(app!.Urls.First());
+    /// <summary><c>http://127.0.0.1:PORT/</c>, the same after a restart.</summary>
+    public Uri Url { get; private set; } = new("http://127.0.0.1:0/");
 
     /// <param name="extraArgs">Command-line arguments; they win over the fixture's own.</param>
     public static async Task<WebApp> StartAsync(params string[] extraArgs)
@@ -36,13 +36,17 @@ public sealed partial class WebApp : IAsyncLifetime
         return web;
     }
 
-    public async ValueTask InitializeAsync() => app = await Annotator.Web.Program.StartAsync(
-    [
-        "--urls", "http://127.0.0.1:0", "--data", Data.Root, "--Engine:Enabled=false", "--Account:AttemptsPerMinute=100000",
-        "--Logging:LogLevel:Default=Warning", .. extraArgs,
-    ]);
+    public async ValueTask InitializeAsync()
+    {
+        app = await Annotator.Web.Program.StartAsync(
+        [
+            "--urls", $"http://127.0.0.1:{Url.Port}", "--data", Data.Root, "--Engine:Enabled=false", "--Account:AttemptsPerMinute=100000",
+            "--Logging:LogLevel:Default=Warning", .. extraArgs,
+        ]);
+        Url = new(app.Urls.First());
+    }
 
-    /// <summary>Stops it and starts it again over the same data folder (on another port).</summary>
+    /// <summary>Stops it and starts it again, with the same data folder and port: open pages find it again.</summary>
     public async Task RestartAsync()
     {
         await StopAsync();
@@ -91,7 +95,8 @@ public sealed partial class WebApp : IAsyncLifetime
         }
     }
 
-    private async Task StopAsync()
+    /// <summary>Stops it in good order; <see cref="InitializeAsync"/> starts it again.</summary>
+    public async Task StopAsync()
     {
         if (app is not null)
         {

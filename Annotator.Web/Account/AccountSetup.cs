@@ -68,9 +68,9 @@ public static class AccountSetup
         ArgumentNullException.ThrowIfNull(app);
         app.UseAuthentication();
         app.UseRateLimiter();
+        app.UseMiddleware<OneTimePasswordFirst>();
         app.UseAuthorization();
         app.UseAntiforgery();
-        app.UseMiddleware<OneTimePasswordFirst>();
     }
 
     public static void MapAccount(this WebApplication app)

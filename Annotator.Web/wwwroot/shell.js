@@ -14,9 +14,10 @@
     if (e.target.closest?.('[data-reload]')) { e.preventDefault(); location.reload(); }
   });
   // The server no longer knows this circuit (it restarted): only a fresh page helps.
+  // Heard on the way down, because the event does not bubble.
   document.addEventListener('components-reconnect-state-changed', e => {
-    if (e.detail?.state === 'rejected') location.reload();
-  });
+    if (e.detail?.state === 'rejected' || e.detail?.state === 'resume-failed') location.reload();
+  }, true);
   apply();
 
   window.annotator = {
