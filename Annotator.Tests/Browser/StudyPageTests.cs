@@ -19,7 +19,7 @@ public sealed class StudyPageTests(WebApp app, Fixtures.Browser browser) : IClas
         await Assertions.Expect(preview).ToContainTextAsync("Prefer the shorter one. <script>alert(1)</script>");
         await Assertions.Expect(preview.Locator("strong")).ToHaveTextAsync("shorter");
         await save.ClickAsync();
-        await Assertions.Expect(page.Page.GetByText("Version 2")).ToBeVisibleAsync();
+        await Assertions.Expect(page.Page.GetByText("Version 2 ·")).ToBeVisibleAsync();
         await Assertions.Expect(save).ToBeDisabledAsync();
 
         await page.Page.GetByLabel("Temperature").FillAsync("3");
