@@ -1,4 +1,5 @@
 using Annotator.Tests.Fixtures;
+using Annotator.Web.Data;
 using Microsoft.EntityFrameworkCore;
 
 namespace Annotator.Tests.Web;
@@ -48,6 +49,73 @@ public sealed class CommandLineTests
         folder.Delete(recursive: true);
     }
 
+    [Theory]
+    [InlineData("nowhere", "nowhere")]
+    [InlineData("no-tokenizer", "tokenizer")]
+    [InlineData("unknown-architecture", "made_up")]
+    public async Task A_policy_that_can_not_be_used_is_told_in_one_sentence(string kind, string expected)
+    {
+        using var folder = new TemporaryDirectory();
+        var policy = Path.Combine(folder.Path, kind);
+        if (kind != "nowhere")
+        {
+            CopyOfSft(policy);
+        }
+
+        if (kind == "no-tokenizer")
+        {
+            File.Delete(Path.Combine(policy, "vocab.json"));
+        }
+        else if (kind == "unknown-architecture")
+        {
+            var config = Path.Combine(policy, "config.json");
+            await File.WriteAllTextAsync(config, (await File.ReadAllTextAsync(config, TestContext.Current.CancellationToken)).Replace("\"gpt2\"", "\"made_up\""), TestContext.Current.CancellationToken);
+        }
+
+        var (exitCode, output, errors) = await ChildProcess.RunAsync(
+            "Annotator.Web", "--policy", policy, "--data", Path.Combine(folder.Path, "run"), "--urls", "http://127.0.0.1:0", "--Engine:Enabled=false");
+
+        ShouldBeOneSentence(errors, policy, expected);
+        output.ShouldBeEmpty();
+        exitCode.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task An_empty_prompt_file_is_told_in_one_sentence()
+    {
+        using var folder = new TemporaryDirectory();
+        var prompts = Path.Combine(folder.Path, "prompts.jsonl");
+        await File.WriteAllTextAsync(prompts, "", TestContext.Current.CancellationToken);
+
+        var (exitCode, _, errors) = await ChildProcess.RunAsync(
+            "Annotator.Web", "--prompts", prompts, "--data", Path.Combine(folder.Path, "run"), "--urls", "http://127.0.0.1:0", "--Engine:Enabled=false");
+
+        ShouldBeOneSentence(errors, prompts, "empty");
+        exitCode.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task The_first_run_takes_a_policy_and_prompts_of_ones_own_and_no_other_policy_later()
+    {
+        using var folder = new TemporaryDirectory();
+        var (first, second, prompts) = (Path.Combine(folder.Path, "first"), Path.Combine(folder.Path, "second"), Path.Combine(folder.Path, "openings.jsonl"));
+        CopyOfSft(first);
+        CopyOfSft(second);
+        await File.AppendAllTextAsync(Path.Combine(second, "config.json"), "\n", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(prompts, """{"text": "Once upon a time"}""", TestContext.Current.CancellationToken);
+
+        await using var app = await WebApp.StartAsync("--policy", first, "--prompts", prompts);
+        await using var db = app.OpenDb();
+        (await db.Prompts.SingleAsync(TestContext.Current.CancellationToken)).Text.ShouldBe("Once upon a time");
+        (await db.Studies.Include(s => s.CurrentPolicy).SingleAsync(TestContext.Current.CancellationToken)).CurrentPolicy!.Number.ShouldBe(0);
+        (await db.Studies.SingleAsync(TestContext.Current.CancellationToken)).Name.ShouldBe("openings");
+
+        var (exitCode, _, errors) = await ChildProcess.RunAsync(
+            "Annotator.Web", "--policy", second, "--data", app.Data.Root, "--urls", "http://127.0.0.1:0", "--Engine:Enabled=false");
+        ShouldBeOneSentence(errors, second, "openings");
+        exitCode.ShouldBe(1);
+    }
+
     [Fact]
     public async Task A_lost_password_is_reset_while_the_app_runs()
     {
@@ -79,6 +147,15 @@ public sealed class CommandLineTests
         noFolder.ExitCode.ShouldBe(1);
         ShouldBeOneSentence(noName.Errors, "Usage");
         noName.ExitCode.ShouldBe(2);
+    }
+
+    private static void CopyOfSft(string folder)
+    {
+        Directory.CreateDirectory(folder);
+        foreach (var file in Directory.EnumerateFiles(StarterData.SftPolicy))
+        {
+            File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
+        }
     }
 
     private static void ShouldBeOneSentence(string errors, params string[] parts)

@@ -6,6 +6,7 @@ public static class StudiesSetup
     public static void AddStudies(this WebApplicationBuilder builder)
     {
         ArgumentNullException.ThrowIfNull(builder);
+        builder.Services.AddSingleton(StarterFiles.From(builder.Configuration));
         builder.Services.AddSingleton<StarterStudy>();
         builder.Services.AddSingleton<StudyOperations>();
     }
