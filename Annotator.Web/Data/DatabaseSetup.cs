@@ -25,6 +25,7 @@ public static class DatabaseSetup
         builder.Services.AddDbContextFactory<AnnotatorDbContext>(options => options
             .UseSqlite($"Data Source={folder.Database};Default Timeout=30")
             .AddInterceptors(new SqliteSettings()));
+        builder.Services.AddHostedService<WalCheckpoints>();
         builder.Services.AddDataProtection()
             .SetApplicationName("Annotator")
             .PersistKeysToFileSystem(new DirectoryInfo(folder.Keys));
