@@ -83,7 +83,8 @@ function send(e, code) {
   if (!calm.matches) {
     desk.querySelector(`[data-press="${pressed[code]}"]`)?.animate([{ transform: 'translateY(1px) scale(.985)' }, {}], { duration: 140, easing: 'ease-out' });
   }
-  server.invokeMethodAsync('Key', code, Number(desk.dataset.comparison));
+  // Without a connection the key is lost, the shell says so, and the comparison stays.
+  server.invokeMethodAsync('Key', code, Number(desk.dataset.comparison)).catch(() => {});
 }
 
 // The draft outlives the page: whoever closes the laptop mid-sentence finds it again with the same comparison.
