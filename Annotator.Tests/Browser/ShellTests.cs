@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Annotator.Tests.Fixtures;
 using Microsoft.Playwright;
 
@@ -46,7 +47,9 @@ public sealed class ShellTests(WebApp app, Fixtures.Browser browser) : IClassFix
         await using var page = await browser.OpenAsync(own, await own.CreateAdminAsync());
         await page.GoAsync("/people");
 
+        var stopping = Stopwatch.StartNew();
         await own.StopAsync();
+        stopping.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(15), "the open page held the app up");
 
         var banner = page.Page.Locator("#components-reconnect-modal");
         await Assertions.Expect(banner).ToBeVisibleAsync();

@@ -21,7 +21,15 @@ public static class ShellSetup
         builder.Services.AddRazorComponents().AddInteractiveServerComponents()
             // An edited response of 20,000 characters is longer than the default of 32 KB.
             .AddHubOptions(hub => hub.MaximumReceiveMessageSize = 1 << 20);
-        builder.Services.AddMudServices(mud => mud.SnackbarConfiguration.PositionClass = Defaults.Classes.Position.BottomCenter);
+        builder.Services.AddMudServices(mud =>
+        {
+            mud.SnackbarConfiguration.PositionClass = Defaults.Classes.Position.BottomCenter;
+            mud.SnackbarConfiguration.HideIcon = true;
+            mud.SnackbarConfiguration.ShowCloseIcon = false;
+            mud.SnackbarConfiguration.ShowTransitionDuration = 150;
+            mud.SnackbarConfiguration.HideTransitionDuration = 300;
+            mud.SnackbarConfiguration.VisibleStateDuration = 4000;
+        });
         builder.Services.AddScoped<Theme>();
     }
 
@@ -29,6 +37,7 @@ public static class ShellSetup
     {
         ArgumentNullException.ThrowIfNull(app);
         QuietStart.Use(app);
+        app.UseMiddleware<NobodyEntersWhileStopping>();
         app.UseMiddleware<SecurityHeaders>();
         app.UseExceptionHandler("/error");
         // Programs get bare status codes; people get a page.
