@@ -22,6 +22,21 @@ public sealed class CommandLineTests
         folder.Delete(recursive: true);
     }
 
+    [Theory]
+    [InlineData("nonsense")]
+    [InlineData("http://127.0.0.1:99999")]
+    [InlineData("https://127.0.0.1:0")]
+    public async Task An_address_that_can_not_be_listened_on_is_told_in_one_sentence(string url)
+    {
+        var folder = Directory.CreateTempSubdirectory("annotator-test-");
+
+        var (exitCode, _, errors) = await ChildProcess.RunAsync("Annotator.Web", "--urls", url, "--data", folder.FullName, "--Engine:Enabled=false");
+
+        ShouldBeOneSentence(errors, url, "--urls");
+        exitCode.ShouldBe(1);
+        folder.Delete(recursive: true);
+    }
+
     [Fact]
     public async Task A_data_folder_that_can_not_be_written_is_told_in_one_sentence()
     {

@@ -16,10 +16,10 @@ public static class AccountSetup
     public static void AddAccount(this WebApplicationBuilder builder)
     {
         ArgumentNullException.ThrowIfNull(builder);
-        var attemptsPerMinute = builder.Configuration.GetValue("Account:AttemptsPerMinute", 30);
-        if (attemptsPerMinute < 1)
+        var configured = builder.Configuration["Account:AttemptsPerMinute"] ?? "30";
+        if (!int.TryParse(configured, CultureInfo.InvariantCulture, out var attemptsPerMinute) || attemptsPerMinute < 1)
         {
-            throw new StartupException($"Account:AttemptsPerMinute must be at least 1; it is {attemptsPerMinute}.");
+            throw new StartupException($"Account:AttemptsPerMinute must be a whole number, at least 1; it is {configured}.");
         }
 
         builder.Services.AddIdentity<Person, IdentityRole>(identity =>

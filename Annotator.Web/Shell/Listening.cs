@@ -22,6 +22,8 @@ public static class Listening
     /// <summary>The sentence for somebody at the terminal; null if the failure was not about listening.</summary>
     public static StartupException? Explain(Exception failure, string? urls) =>
         failure is IOException { InnerException: SocketException or AddressInUseException } or SocketException
-            ? new($"{urls ?? DefaultUrl} can't be listened on ({(failure.InnerException ?? failure).Message}): choose another with --urls http://127.0.0.1:5081.", failure)
+            // An address that is none, a port above 65535, HTTPS without a certificate.
+            or FormatException or ArgumentOutOfRangeException { ParamName: "port" } or InvalidOperationException { Source: "Microsoft.AspNetCore.Server.Kestrel.Core" }
+            ? new($"{urls ?? DefaultUrl} can't be listened on ({(failure.InnerException ?? failure).Message.Split('\n')[0].TrimEnd('.', '\r')}): choose another with --urls http://127.0.0.1:5081.", failure)
             : null;
 }

@@ -28,6 +28,7 @@ public static class ShellSetup
             mud.SnackbarConfiguration.ShowCloseIcon = false;
             mud.SnackbarConfiguration.ShowTransitionDuration = 150;
             mud.SnackbarConfiguration.HideTransitionDuration = 300;
+            mud.SnackbarConfiguration.MaximumOpacity = 100;
             mud.SnackbarConfiguration.VisibleStateDuration = 4000;
         });
         builder.Services.AddScoped<Theme>();
