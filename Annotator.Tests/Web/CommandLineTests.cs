@@ -25,7 +25,6 @@ public sealed class CommandLineTests
     [Theory]
     [InlineData("nonsense")]
     [InlineData("http://127.0.0.1:99999")]
-    [InlineData("https://127.0.0.1:0")]
     public async Task An_address_that_can_not_be_listened_on_is_told_in_one_sentence(string url)
     {
         var folder = Directory.CreateTempSubdirectory("annotator-test-");
