@@ -68,9 +68,7 @@ public static class Program
         // The content lies beside the program, whatever folder it was started from.
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions
         {
-            Args = args,
-            ApplicationName = typeof(Program).Assembly.GetName().Name,
-            ContentRootPath = AppContext.BaseDirectory,
+            Args = args, ApplicationName = typeof(Program).Assembly.GetName().Name, ContentRootPath = AppContext.BaseDirectory,
         });
         builder.WebHost.UseStaticWebAssets();
         builder.UseDefaultUrl();
