@@ -1,7 +1,5 @@
-using System.Globalization;
 using System.Text.Json;
 using Annotator.Tests.Fixtures;
-using Microsoft.Playwright;
 using static Microsoft.Playwright.Assertions;
 
 namespace Annotator.Tests.Browser;
@@ -22,18 +20,13 @@ public sealed class WholeLoopTests(Fixtures.Browser browser)
         await using var desk = await browser.OpenAsync(app);
 
         // The link on the console makes the admin, who annotates too.
-        await desk.Page.GotoAsync(app.PrintedLink.ToString());
-        await desk.Page.GetByLabel("User name").FillAsync("ada");
-        await desk.Page.GetByLabel("Password", new() { Exact = true }).FillAsync("compare and compare again");
-        await desk.Page.GetByLabel("Password again").FillAsync("compare and compare again");
-        await desk.Page.Keyboard.PressAsync("Enter");
+        await FirstAdmin.CreateAsync(desk, app);
 
         // Ten comparisons by keyboard alone.
-        await ComparisonOnScreenAsync(desk);
         var judged = 0;
         for (; judged < 10; judged++)
         {
-            await JudgeAsync(desk, judged % 3 == 0 ? "ArrowRight" : "ArrowLeft", judged + 1);
+            await DeskKeys.JudgeAsync(desk, judged % 3 == 0 ? "ArrowRight" : "ArrowLeft", judged + 1);
         }
 
         // A round on what was said so far: its curves move while it runs, and it makes policy 1.
@@ -48,7 +41,7 @@ public sealed class WholeLoopTests(Fixtures.Browser browser)
         await Expect(desk.Page.Locator("[data-live=notice] span")).ToContainTextAsync("fresh responses", new() { Timeout = Patience });
         for (var end = judged + 4; judged < end; judged++)
         {
-            await JudgeAsync(desk, "ArrowLeft", judged + 1);
+            await DeskKeys.JudgeAsync(desk, "ArrowLeft", judged + 1);
         }
 
         // Both exports, read back.
@@ -78,15 +71,10 @@ public sealed class WholeLoopTests(Fixtures.Browser browser)
         LinuxProcess.Require();
         await using var app = await AppProcess.StartAsync();
         await using var desk = await browser.OpenAsync(app);
-        await desk.Page.GotoAsync(app.PrintedLink.ToString());
-        await desk.Page.GetByLabel("User name").FillAsync("ada");
-        await desk.Page.GetByLabel("Password", new() { Exact = true }).FillAsync("compare and compare again");
-        await desk.Page.GetByLabel("Password again").FillAsync("compare and compare again");
-        await desk.Page.Keyboard.PressAsync("Enter");
-        await ComparisonOnScreenAsync(desk);
+        await FirstAdmin.CreateAsync(desk, app);
         for (var judged = 0; judged < 5; judged++)
         {
-            await JudgeAsync(desk, "ArrowLeft", judged + 1);
+            await DeskKeys.JudgeAsync(desk, "ArrowLeft", judged + 1);
         }
 
         var children = LinuxProcess.Find("Annotator.Model.dll", app.Data);
@@ -98,26 +86,11 @@ public sealed class WholeLoopTests(Fixtures.Browser browser)
         await app.StartAgainAsync();
         await using var again = await browser.OpenAsync(app);
         await again.Page.GotoAsync(app.PrintedLink.ToString());
-        await again.Page.GetByLabel("User name").FillAsync("ada");
-        await again.Page.GetByLabel("Password").FillAsync("compare and compare again");
+        await again.Page.GetByLabel("User name").FillAsync(FirstAdmin.UserName);
+        await again.Page.GetByLabel("Password").FillAsync(FirstAdmin.Password);
         await again.Page.Keyboard.PressAsync("Enter");
-        await ComparisonOnScreenAsync(again);
+        await DeskKeys.ComparisonOnScreenAsync(again);
         await Expect(again.Page.Locator(".progress strong").Last).ToHaveTextAsync("5");
-    }
-
-    /// <summary>Waits until a comparison is on screen and keys are heard.</summary>
-    private static async Task ComparisonOnScreenAsync(TestPage desk)
-    {
-        await Expect(desk.Page.Locator("[data-desk-ready=true]")).ToBeAttachedAsync(new() { Timeout = Patience });
-        await Expect(desk.Page.Locator("[data-phase=Reading] .comparison")).ToBeVisibleAsync(new() { Timeout = Patience });
-    }
-
-    /// <summary>Presses a key and waits for the confirmed count and the next comparison.</summary>
-    private static async Task JudgeAsync(TestPage desk, string key, int countAfter)
-    {
-        await ComparisonOnScreenAsync(desk);
-        await desk.Page.Keyboard.PressAsync(key);
-        await Expect(desk.Page.Locator(".progress strong").Last).ToHaveTextAsync(countAfter.ToString(CultureInfo.InvariantCulture));
     }
 
     private static async Task<List<JsonElement>> DownloadAsync(TestPage page, string testId)
