@@ -14,6 +14,7 @@ namespace Annotator.Model.Checkpoints;
 public sealed class Safetensors : IDisposable
 {
     private const int ChunkElements = 1 << 26;                                                    // a tensor's bytes come as an int-sized span
+    private const int FlushedBytes = 2 << 20;
 
     private readonly SafeFileHandle _file;
     private readonly string _path;
@@ -87,6 +88,7 @@ public sealed class Safetensors : IDisposable
         BinaryPrimitives.WriteUInt64LittleEndian(prefix, (ulong)header.Length);
         stream.Write(prefix);
         stream.Write(header);
+        long flushed = 0;
         foreach (var (_, tensor) in list)
         {
             using var scope = NewDisposeScope();
@@ -94,6 +96,13 @@ public sealed class Safetensors : IDisposable
             foreach (var chunk in Chunks(tensor.detach().to(dtype ?? tensor.dtype).cpu().contiguous()))
             {
                 stream.Write(chunk.bytes);
+
+                // In one burst at the end, every other program's commit to this disk (a judgment, say) would wait behind it.
+                if (stream.Position - flushed >= FlushedBytes)
+                {
+                    stream.Flush(flushToDisk: true);
+                    flushed = stream.Position;
+                }
             }
         }
 

@@ -13,11 +13,9 @@ namespace Annotator.Tests.Benchmarks;
 
 /// <summary>
 /// From the key to the judgment committed and the next comparison ready, with twenty annotators at the desk's operations
-/// and one in a real browser, 50 s a case. Not run by <c>dotnet test</c>; in the repository root:
-/// <code>
-/// dotnet run -c Release --project Annotator.Tests -- -explicit only -class Annotator.Tests.Benchmarks.DeskBenchmark
-/// </code>
-/// The round trains the embedded policy, or the one in the environment's <c>BENCHMARK_POLICY</c>.
+/// and one in a real browser, 50 s a case. In the repository root:
+/// <code>ANNOTATOR_BENCHMARKS=1 dotnet run --project Annotator.Tests -- -class "*DeskBenchmark" -showLiveOutput</code>
+/// The round trains the embedded policy.
 /// </summary>
 public sealed class DeskBenchmark(Fixtures.Browser browser)
 {
@@ -32,10 +30,13 @@ public sealed class DeskBenchmark(Fixtures.Browser browser)
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    [Theory(Explicit = true)]
-    [InlineData(false, 30, 100)]
-    [InlineData(true, 250, 250)]
-    public async Task A_key_is_answered_before_anybody_notices(bool whileARoundRuns, double p50Limit, double p99Limit)
+    [Benchmark]
+    public Task A_key_is_answered_before_anybody_notices() => MeasureAsync(whileARoundRuns: false, p50Limit: 30, p99Limit: 100);
+
+    [Benchmark]
+    public Task A_key_is_answered_in_time_while_a_round_runs() => MeasureAsync(whileARoundRuns: true, p50Limit: 250, p99Limit: 250);
+
+    private async Task MeasureAsync(bool whileARoundRuns, double p50Limit, double p99Limit)
     {
         await using var app = await WebApp.StartAsync();
         var seats = await SeedAsync(app);
@@ -173,8 +174,7 @@ public sealed class DeskBenchmark(Fixtures.Browser browser)
     /// <summary>A round as the app starts it, longer than the measurement; it is ended with it.</summary>
     private static async Task<ModelChild> StartRoundAsync(WebApp app)
     {
-        var policy = Environment.GetEnvironmentVariable("BENCHMARK_POLICY") ?? StarterData.SftPolicy;
-        Directory.Exists(policy).ShouldBeTrue($"There is no policy in {policy}: name one in BENCHMARK_POLICY.");
+        var policy = StarterData.SftPolicy;
         var files = new RoundDirectory(Directory.CreateDirectory(app.Data.Round("benchmark")).FullName);
         (RoundOptions.AppDefaults(policy, policy) with { MaxSteps = 100_000, LoggingSteps = 1 }).Write(files.Options);
         JsonLines.Write(files.Preferences, Enumerable.Range(0, 200).Select(i => new PreferenceLine
