@@ -20,9 +20,21 @@ public static class Program
     {
         try
         {
+            if (args.Contains("--help"))
+            {
+                Console.WriteLine(CommandLine.Help);
+                return 0;
+            }
+
             if (args is ["reset-password", ..])
             {
                 return await ResetPasswordCommand.RunAsync(args[1..]);
+            }
+
+            if (CommandLine.Problem(args) is { } problem)
+            {
+                await Console.Error.WriteLineAsync(problem);
+                return 2;
             }
 
             await using var app = await StartAsync(args);
@@ -45,6 +57,7 @@ public static class Program
         var urls = app.Configuration["urls"];
         try
         {
+            app.TakeDataFolder();
             await app.PrepareDataAsync();
             await app.SeedStudyAsync();
             await app.StartAsync();
@@ -52,6 +65,7 @@ public static class Program
         }
         catch (Exception e)
         {
+            await app.StopAsync();                                    // what had started before it failed must not outlive its services
             await app.DisposeAsync();
             if (Listening.Explain(e, urls) is { } explained)
             {

@@ -95,6 +95,31 @@ public sealed class CommandLineTests
     }
 
     [Fact]
+    public async Task A_second_app_over_the_same_data_folder_is_refused_in_one_sentence()
+    {
+        await using var app = await WebApp.StartAsync();
+
+        var (exitCode, output, errors) = await ChildProcess.RunAsync("Annotator.Web", "--data", app.Data.Root, "--urls", "http://127.0.0.1:0", "--Engine:Enabled=false");
+
+        ShouldBeOneSentence(errors, app.Data.Root, "--data DIR");
+        output.ShouldBeEmpty();
+        exitCode.ShouldBe(1);
+    }
+
+    [Theory]
+    [InlineData("--dta", "/tmp/x")]
+    [InlineData("--data")]
+    [InlineData("--data", "/tmp/x", "reset-password", "ada")]
+    public async Task A_word_that_is_not_understood_starts_nothing(params string[] args)
+    {
+        var (exitCode, output, errors) = await ChildProcess.RunAsync("Annotator.Web", args);
+
+        ShouldBeOneSentence(errors, "--help");
+        output.ShouldBeEmpty();
+        exitCode.ShouldBe(2);
+    }
+
+    [Fact]
     public async Task An_empty_prompt_file_is_told_in_one_sentence()
     {
         using var folder = new TemporaryDirectory();
@@ -123,6 +148,7 @@ public sealed class CommandLineTests
         (await db.Prompts.SingleAsync(TestContext.Current.CancellationToken)).Text.ShouldBe("Once upon a time");
         (await db.Studies.Include(s => s.CurrentPolicy).SingleAsync(TestContext.Current.CancellationToken)).CurrentPolicy!.Number.ShouldBe(0);
         (await db.Studies.SingleAsync(TestContext.Current.CancellationToken)).Name.ShouldBe("openings");
+        await app.StopAsync();
 
         var (exitCode, _, errors) = await ChildProcess.RunAsync(
             "Annotator.Web", "--policy", second, "--data", app.Data.Root, "--urls", "http://127.0.0.1:0", "--Engine:Enabled=false");

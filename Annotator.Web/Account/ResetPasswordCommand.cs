@@ -9,7 +9,7 @@ public static class ResetPasswordCommand
     /// <returns>0; 1 if nobody has that name; 2 for wrong arguments.</returns>
     public static async Task<int> RunAsync(string[] args)
     {
-        if (args is not [var userName, .. var options] || userName.StartsWith('-'))
+        if (args is not [var userName, .. var options] || userName.StartsWith('-') || CommandLine.Problem(options) is not null)
         {
             await Console.Error.WriteLineAsync("Usage: reset-password USER [--data DIR]");
             return 2;

@@ -21,6 +21,7 @@ public static class DatabaseSetup
         ArgumentNullException.ThrowIfNull(builder);
         var folder = new DataFolder(builder.Configuration["data"] ?? DataFolder.DefaultRoot());
         builder.Services.AddSingleton(folder);
+        builder.Services.AddSingleton<DataFolderLock>();
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddDbContextFactory<AnnotatorDbContext>(options => options
             .UseSqlite($"Data Source={folder.Database};Default Timeout=30")
@@ -29,6 +30,15 @@ public static class DatabaseSetup
         builder.Services.AddDataProtection()
             .SetApplicationName("Annotator")
             .PersistKeysToFileSystem(new DirectoryInfo(folder.Keys));
+    }
+
+    /// <summary>Makes the data folder this app's alone until it ends.</summary>
+    /// <exception cref="StartupException">It can't be written, or another app has it.</exception>
+    public static void TakeDataFolder(this WebApplication app)
+    {
+        ArgumentNullException.ThrowIfNull(app);
+        app.Services.GetRequiredService<DataFolder>().Prepare();
+        app.Services.GetRequiredService<DataFolderLock>().Take();
     }
 
     /// <summary>Creates the database in WAL mode if there is none, and applies the migrations it lacks.</summary>
