@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Annotator.Tests.Benchmarks;
 using Annotator.Tests.Fixtures;
 using Microsoft.Playwright;
@@ -19,9 +20,11 @@ public sealed class Pictures(Fixtures.Browser browser)
     [Benchmark]
     public async Task The_readmes_pictures_are_the_app_as_it_is()
     {
+        var sinceStart = Stopwatch.StartNew();
         await using var app = await AppProcess.StartAsync();
         await using var desk = await browser.OpenAsync(app, new() { ViewportSize = new() { Width = 1280, Height = 800 }, ColorScheme = ColorScheme.Light });
         await FirstAdmin.CreateAsync(desk, app);
+        Console.WriteLine($"From the app's start to the first comparison on screen, the browser's own start and the account made in between: {sinceStart.Elapsed.TotalSeconds:F1} s");
         await TakeAsync(desk, "desk");
         await desk.Page.EmulateMediaAsync(new() { ColorScheme = ColorScheme.Dark });
         await TakeAsync(desk, "desk-dark");
