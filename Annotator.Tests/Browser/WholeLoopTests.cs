@@ -66,6 +66,27 @@ public sealed class WholeLoopTests(Fixtures.Browser browser)
     }
 
     [Fact]
+    public async Task Judging_goes_on_while_the_sampler_is_killed_and_comes_back()
+    {
+        LinuxProcess.Require();
+        await using var app = await AppProcess.StartAsync();
+        await using var desk = await browser.OpenAsync(app);
+        await FirstAdmin.CreateAsync(desk, app);
+        await DeskKeys.JudgeAsync(desk, "ArrowLeft", 1);
+        var sampler = LinuxProcess.Find("Annotator.Model.dll", "serve", app.Data).Single();
+
+        sampler.Kill();
+
+        for (var judged = 1; judged < 4; judged++)
+        {
+            await DeskKeys.JudgeAsync(desk, "ArrowRight", judged + 1);
+        }
+
+        await Until.TrueAsync(() => LinuxProcess.Find("Annotator.Model.dll", "serve", app.Data).Any(child => child.IsRunning && child.Id != sampler.Id));
+        desk.Problems.ShouldBeEmpty();
+    }
+
+    [Fact]
     public async Task Judgments_that_the_page_confirmed_survive_a_kill_of_the_app_and_no_child_is_left_behind()
     {
         LinuxProcess.Require();

@@ -7,6 +7,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Annotator.Tests.Web.Engine;
 
 /// <summary>Real rounds of a tiny policy, run by the real trainer.</summary>
+[Collection(TimedCollection.Name)]
 public sealed class TrainerProcessTests
 {
     private static readonly RoundOptions Endless = RoundFolder.Options with { MaxSteps = 1_000_000 };
