@@ -31,8 +31,8 @@ public sealed class FakeCompletions : IAsyncDisposable
     /// <summary>What to answer instead of a completion, e.g. 503; null = completions.</summary>
     public Func<CompletionRequest, IResult?> Instead { get; set; } = _ => null;
 
-    /// <summary>Each request waits for this first.</summary>
-    public Task Hold { get; set; } = Task.CompletedTask;
+    /// <summary>What a request waits for first.</summary>
+    public Func<CompletionRequest, Task> Hold { get; set; } = _ => Task.CompletedTask;
 
     public static async Task<FakeCompletions> StartAsync()
     {
@@ -55,7 +55,7 @@ public sealed class FakeCompletions : IAsyncDisposable
     {
         var request = (await context.Request.ReadFromJsonAsync(CompletionJson.Default.CompletionRequest))!;
         Requests.Enqueue(request);
-        await Hold.WaitAsync(context.RequestAborted);
+        await Hold(request).WaitAsync(context.RequestAborted);
         return Instead(request) ?? Results.Json(
             new CompletionResponse
             {

@@ -80,7 +80,7 @@ public sealed class CompletionsClientTests : IAsyncLifetime
     public async Task A_cancelled_request_ends_at_once()
     {
         var never = new TaskCompletionSource();
-        server.Hold = never.Task;
+        server.Hold = _ => never.Task;
         using var cancelled = new CancellationTokenSource();
         var sampling = client.SampleAsync("some-hash", "This film", 2, Sampling, seed: 7, cancelled.Token);
         await Until.TrueAsync(() => !server.Requests.IsEmpty);

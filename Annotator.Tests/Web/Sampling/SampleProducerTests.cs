@@ -148,10 +148,10 @@ public sealed class SampleProducerTests : IAsyncLifetime
     public async Task A_batch_that_a_new_policy_overtakes_is_abandoned()
     {
         var never = new TaskCompletionSource();
-        server.Hold = never.Task;
+        server.Hold = request => IsOurs(request) ? never.Task : Task.CompletedTask; // The starter study's own requests go through.
         await app.PublishAsync(studyId, "hash-0");
         await Until.TrueAsync(() => OurRequests().Count > 0);
-        server.Hold = Task.CompletedTask; // Those that wait go on waiting.
+        server.Hold = _ => Task.CompletedTask; // Those that wait go on waiting.
 
         await app.PublishAsync(studyId, "hash-1");
 
@@ -199,7 +199,9 @@ public sealed class SampleProducerTests : IAsyncLifetime
 
     private Task StockedAsync() => Until.TrueAsync(() => State.Phase == ProducerPhase.Stocked);
 
-    private List<Annotator.Model.Sampling.CompletionRequest> OurRequests() => [.. server.Requests.Where(r => r.Prompt![0].Text!.StartsWith("Prompt ", StringComparison.Ordinal))];
+    private List<Annotator.Model.Sampling.CompletionRequest> OurRequests() => [.. server.Requests.Where(IsOurs)];
+
+    private static bool IsOurs(Annotator.Model.Sampling.CompletionRequest request) => request.Prompt![0].Text!.StartsWith("Prompt ", StringComparison.Ordinal);
 
     private async Task<List<Comparison>> ComparisonsAsync()
     {
