@@ -46,7 +46,7 @@ public sealed class ModelChild : IAsyncDisposable
     /// <summary>The lines of its standard output; ends with it.</summary>
     public IAsyncEnumerable<string> OutputAsync(CancellationToken cancellation) => output.Reader.ReadAllAsync(cancellation);
 
-    /// <summary>Asks it to stop (SIGINT, as Ctrl+C does). Where there are no signals, its standard input is closed instead.</summary>
+    /// <summary>Asks it to stop (SIGTERM: a shell that starts the app in the background has its children ignore SIGINT). Where there are no signals, its standard input is closed instead.</summary>
     public void Interrupt()
     {
         if (process.HasExited)
@@ -60,7 +60,7 @@ public sealed class ModelChild : IAsyncDisposable
         }
         else
         {
-            _ = Signals.Send(Id, Signals.Interrupt);
+            _ = Signals.Send(Id, Signals.Terminate);
         }
     }
 
@@ -131,7 +131,7 @@ public sealed class ModelChild : IAsyncDisposable
 
     private static class Signals
     {
-        public const int Interrupt = 2;
+        public const int Terminate = 15;
 
         public static int Send(int process, int signal) => Kill(process, signal);
 
