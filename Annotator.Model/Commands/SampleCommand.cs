@@ -20,6 +20,8 @@ public static class SampleCommand
     private static readonly Option<double> Temperature = new("--temperature") { Description = "0 takes the most probable token each time.", DefaultValueFactory = _ => 1 };
     private static readonly Option<int> TopK = new("--top-k") { Description = "Keep this many most probable tokens; 0 for all.", DefaultValueFactory = _ => 0 };
     private static readonly Option<double> TopP = new("--top-p") { Description = "Keep the most probable tokens up to this mass.", DefaultValueFactory = _ => 1 };
+    private static readonly Option<double> MinP = new("--min-p") { Description = "Keep tokens at least this many times as probable as the most probable one.", DefaultValueFactory = _ => 0 };
+    private static readonly Option<double> RepetitionPenalty = new("--repetition-penalty") { Description = "Above 1 makes tokens that prompt and response hold already less probable.", DefaultValueFactory = _ => 1 };
     private static readonly Option<long> Seed = new("--seed") { Description = "The same seed gives the same responses.", DefaultValueFactory = _ => 1 };
     private static readonly Option<string[]> Stop = new("--stop") { Description = "End a response before this text; may be given several times." };
     private static readonly Option<int> Threads = new("--threads") { Description = "0 for all cores.", DefaultValueFactory = _ => 0 };
@@ -28,7 +30,7 @@ public static class SampleCommand
     {
         var command = new Command("sample", "Samples responses from a policy.")
         {
-            PolicyOption, Prompt, PromptIds, Input, N, MaxTokens, Temperature, TopK, TopP, Seed, Stop, Threads,
+            PolicyOption, Prompt, PromptIds, Input, N, MaxTokens, Temperature, TopK, TopP, MinP, RepetitionPenalty, Seed, Stop, Threads,
         };
         command.Validators.Add(result =>
         {
@@ -47,6 +49,8 @@ public static class SampleCommand
             Temperature = arguments.GetValue(Temperature),
             TopK = arguments.GetValue(TopK),
             TopP = arguments.GetValue(TopP),
+            MinP = arguments.GetValue(MinP),
+            RepetitionPenalty = arguments.GetValue(RepetitionPenalty),
             Seed = arguments.GetValue(Seed),
             Stop = arguments.GetValue(Stop) ?? [],
         };

@@ -32,6 +32,12 @@ public sealed record CompletionRequest
     /// <summary>Default 0 (off); −1 means the same.</summary>
     public int? TopK { get; init; }
 
+    /// <summary>Default 0 (off).</summary>
+    public double? MinP { get; init; }
+
+    /// <summary>Default 1 (none).</summary>
+    public double? RepetitionPenalty { get; init; }
+
     /// <summary>Left out, the server draws one. Response i of n has its own stream from (seed, i).</summary>
     public long? Seed { get; init; }
 

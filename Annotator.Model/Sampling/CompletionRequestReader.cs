@@ -67,6 +67,8 @@ internal static class CompletionRequestReader
             Temperature = request.Temperature ?? 1,
             TopP = request.TopP ?? 1,
             TopK = request.TopK is null or -1 ? 0 : request.TopK.Value,
+            MinP = request.MinP ?? 0,
+            RepetitionPenalty = request.RepetitionPenalty ?? 1,
             Seed = request.Seed ?? Random.Shared.NextInt64(),
             Stop = request.Stop ?? [],
         };

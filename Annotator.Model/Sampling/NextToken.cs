@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace Annotator.Model.Sampling;
 
-/// <summary>A sampled token and log p of it under temperature 1 without truncation, in nats.</summary>
+/// <summary>A sampled token and log p of it under temperature 1 without truncation or penalty, in nats.</summary>
 public readonly record struct ChosenToken(int Id, double LogProbability);
 
 /// <summary>
@@ -19,11 +19,12 @@ public static class NextToken
 
     /// <summary>Chooses the next token.</summary>
     /// <param name="logits">(V), unnormalised; −∞ excludes a token.</param>
-    /// <param name="options">Temperature, top-k, top-p.</param>
+    /// <param name="options">Repetition penalty, temperature, top-k, top-p, min-p.</param>
     /// <param name="uniform">In [0, 1); not used when greedy.</param>
     /// <param name="scratch">(V), overwritten.</param>
+    /// <param name="seen">Ids of prompt and response so far, in any order, for the repetition penalty; a repeated one counts once.</param>
     /// <exception cref="NotFiniteNumberException">A logit is NaN or +∞, or all are −∞.</exception>
-    public static ChosenToken Choose(ReadOnlySpan<float> logits, SamplingOptions options, double uniform, Span<float> scratch)
+    public static ChosenToken Choose(ReadOnlySpan<float> logits, SamplingOptions options, double uniform, Span<float> scratch, ReadOnlySpan<int> seen = default)
     {
         var weights = scratch[..logits.Length];
         var highest = Highest(logits);
@@ -31,13 +32,23 @@ public static class NextToken
         if (!double.IsFinite(sum))
             throw new NotFiniteNumberException("The policy's logits are not finite numbers (NaN or infinity): its weights are damaged or its training diverged.");
 
+        // What is drawn from: the weights of temperature 1 are there already unless a penalty changes the logits under them.
+        var from = logits;
+        var fromHighest = highest;
+        if (options.RepetitionPenalty != 1)
+        {
+            Penalise(logits, seen, (float)options.RepetitionPenalty, weights);
+            from = weights;
+            fromHighest = Highest(weights);
+        }
+
         var chosen = options.Temperature == 0
-            ? logits.IndexOf(highest)
-            : Draw(Truncated(logits, highest, sum, options, weights, out var total), uniform * total);
+            ? from.IndexOf(fromHighest)
+            : Draw(Truncated(from, fromHighest, sum, options, weights, out var total), uniform * total);
         return new(chosen, logits[chosen] - highest - Math.Log(sum));
     }
 
-    /// <summary>The most probable tokens, best first, with log p under temperature 1 without truncation.</summary>
+    /// <summary>The most probable tokens, best first, with log p under temperature 1 without truncation or penalty.</summary>
     /// <param name="logits">(V).</param>
     /// <param name="count">How many; small.</param>
     /// <param name="scratch">(V), overwritten.</param>
@@ -62,12 +73,22 @@ public static class NextToken
     private static Span<float> Truncated(
         ReadOnlySpan<float> logits, float highest, double sum, SamplingOptions options, Span<float> weights, out double total)
     {
-        total = options.Temperature == 1 ? sum : Exponentials(logits, highest, options.Temperature, weights);
+        total = options is { Temperature: 1, RepetitionPenalty: 1 } ? sum : Exponentials(logits, highest, options.Temperature, weights);
         if (options.TopK > 0 && options.TopK < weights.Length)
             total = KeepHighest(weights, options.TopK, double.PositiveInfinity);
         if (options.TopP < 1)
             total = KeepHighest(weights, int.MaxValue, options.TopP * total);
+        if (options.MinP > 0)
+            total = KeepAtLeast(weights, (float)options.MinP);
         return weights;
+    }
+
+    /// <summary>penalised = logits, those of the tokens seen divided by the penalty where positive, multiplied where not.</summary>
+    private static void Penalise(ReadOnlySpan<float> logits, ReadOnlySpan<int> seen, float penalty, Span<float> penalised)
+    {
+        logits.CopyTo(penalised);
+        foreach (var id in seen)
+            penalised[id] = logits[id] > 0 ? logits[id] / penalty : logits[id] * penalty;
     }
 
     private static float Highest(ReadOnlySpan<float> logits)
@@ -88,7 +109,7 @@ public static class NextToken
         return highest;
     }
 
-    /// <summary>weights = exp((logits − highest) / temperature), all in [0, 1]; returns their sum.</summary>
+    /// <summary>weights = exp((logits − highest) / temperature), all in [0, 1]; returns their sum. Both may be the same span.</summary>
     private static double Exponentials(ReadOnlySpan<float> logits, float highest, double temperature, Span<float> weights)
     {
         const int VectorsInBlock = 32;  // a block is summed in float, the blocks in double
@@ -170,6 +191,19 @@ public static class NextToken
         return keptMass;
 
         static int Bucket(float weight) => (int)(BitConverter.SingleToUInt32Bits(weight) >> BucketShift);
+    }
+
+    /// <summary>Sets the weights below a share of the highest, which is 1, to 0; returns the sum of the others.</summary>
+    private static double KeepAtLeast(Span<float> weights, float share)
+    {
+        var sum = 0.0;
+        foreach (ref var weight in weights)
+        {
+            weight = weight < share ? 0 : weight;
+            sum += weight;
+        }
+
+        return sum;
     }
 
     /// <summary>The first id at which the running sum of the weights exceeds <paramref name="target"/>.</summary>

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Annotator.Model.Tokenization;
 
 namespace Annotator.Model.Sampling;
@@ -14,7 +15,7 @@ public static class FinishReasons
 
 /// <summary>One sampled token and what it adds to its response.</summary>
 /// <param name="Id">The token.</param>
-/// <param name="LogProbability">log p under temperature 1 without truncation, in nats.</param>
+/// <param name="LogProbability">log p under temperature 1 without truncation or penalty, in nats.</param>
 /// <param name="Text">What is now certain to belong to the response's text; lags behind within a character or a possible stop string.</param>
 /// <param name="TextOffset">Where the token's own text begins, in UTF-16 units of the response's text.</param>
 /// <param name="MostProbable">The most probable tokens at this place, best first; empty unless asked for.</param>
@@ -32,6 +33,7 @@ public sealed class ResponseInProgress
     private readonly StopStrings _stop;
     private readonly int? _endOfTextId;
     private readonly int _mostProbable;
+    private readonly List<int> _seen;
     private int _decoded;
 
     /// <param name="promptTokenIds">At least one. Rows that hold the same list share one prefill.</param>
@@ -59,6 +61,7 @@ public sealed class ResponseInProgress
         _stop = new StopStrings(options.Stop);
         _endOfTextId = endOfTextId;
         _mostProbable = mostProbable;
+        _seen = options.RepetitionPenalty == 1 ? [] : [.. promptTokenIds];
     }
 
     /// <summary>What is continued.</summary>
@@ -85,10 +88,12 @@ public sealed class ResponseInProgress
     /// <exception cref="NotFiniteNumberException">A logit is NaN or +∞, or all are −∞.</exception>
     public SampledToken Continue(ReadOnlySpan<float> logits, Span<float> scratch)
     {
-        var chosen = NextToken.Choose(logits, _options, _random.NextUniform(), scratch);
+        var chosen = NextToken.Choose(logits, _options, _random.NextUniform(), scratch, CollectionsMarshal.AsSpan(_seen));
         IReadOnlyList<ChosenToken> best = _mostProbable == 0 ? [] : NextToken.MostProbable(logits, _mostProbable, scratch);
         Length++;
         LastTokenId = chosen.Id;
+        if (_options.RepetitionPenalty != 1)
+            _seen.Add(chosen.Id);
 
         var offset = _decoded;
         var ended = chosen.Id == _endOfTextId;

@@ -1,9 +1,13 @@
 namespace Annotator.Model.Sampling;
 
 /// <summary>
-/// How a response is drawn from a policy. The order is that of transformers and vLLM: temperature, then top-k, then
-/// top-p on what top-k left.
+/// How a response is drawn from a policy. The order is that of transformers (<c>_get_logits_processor</c> of
+/// generation/utils.py): repetition penalty, temperature, top-k, top-p on what top-k left, min-p.
 /// </summary>
+/// <remarks>
+/// vLLM's sampler cuts with min-p before top-k and top-p. Each cut keeps a beginning of the same ranking, so the two
+/// orders differ only where top-p and min-p meet: vLLM's top-p then takes its share of what min-p left.
+/// </remarks>
 public sealed record SamplingOptions
 {
     /// <summary>More stop strings than this in one request are refused.</summary>
@@ -21,6 +25,15 @@ public sealed record SamplingOptions
     /// <summary>Only this many most probable tokens are kept (of equals the lower ids); 0 keeps all.</summary>
     public int TopK { get; init; }
 
+    /// <summary>Tokens at least this many times as probable as the most probable one are kept; 0 keeps all. In [0, 1].</summary>
+    public double MinP { get; init; }
+
+    /// <summary>
+    /// Logits of the tokens that prompt and response hold already are divided by this where positive and multiplied where
+    /// negative (Keskar et al. 2019, section 4.1, as in transformers and vLLM); 1 is none. Bears on greedy too. In [0.1, 10].
+    /// </summary>
+    public double RepetitionPenalty { get; init; } = 1;
+
     /// <summary>The response ends here with <c>length</c> unless it ended before. In tokens, the end token counted.</summary>
     public int MaxTokens { get; init; } = 64;
 
@@ -36,6 +49,8 @@ public sealed record SamplingOptions
         { Temperature: not (>= 0 and <= 2) } => new("temperature", $"temperature must be in [0, 2]; it is {Temperature}."),
         { TopP: not (> 0 and <= 1) } => new("top_p", $"top_p must be in (0, 1]; it is {TopP}."),
         { TopK: < 0 } => new("top_k", $"top_k must be 0 (off) or more; it is {TopK}."),
+        { MinP: not (>= 0 and <= 1) } => new("min_p", $"min_p must be in [0, 1]; it is {MinP}."),
+        { RepetitionPenalty: not (>= 0.1 and <= 10) } => new("repetition_penalty", $"repetition_penalty must be in [0.1, 10]; it is {RepetitionPenalty}."),
         { MaxTokens: < 1 } => new("max_tokens", $"max_tokens must be at least 1; it is {MaxTokens}."),
         { Stop.Count: > MaxStopStrings } => new("stop", $"stop may hold at most {MaxStopStrings} strings; it holds {Stop.Count}."),
         _ when Stop.Any(string.IsNullOrEmpty) => new("stop", "stop may not hold an empty string."),

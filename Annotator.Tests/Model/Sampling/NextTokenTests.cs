@@ -10,6 +10,9 @@ public sealed class NextTokenTests
     // Eleven tokens: more than one vector of any width does not divide it, and two are equal.
     private static readonly float[] Logits = [1f, -0.5f, 2.5f, 0.3f, 0.3f, -2f, 1.7f, -4f, 0f, float.NegativeInfinity, 2.2f];
 
+    // Twice the most probable one, a negative one, one of the two equals, and the excluded one.
+    private static readonly int[] Seen = [2, 1, 2, 3, 9];
+
     [Theory]
     [InlineData(1, 0, 1)]
     [InlineData(0.7, 0, 1)]
@@ -20,16 +23,24 @@ public sealed class NextTokenTests
     [InlineData(0.8, 0, 0.9)]
     [InlineData(1.3, 4, 0.7)]
     [InlineData(1, 500, 1)]
-    public void Tokens_come_as_often_as_the_truncated_distribution_says(double temperature, int topK, double topP)
+    [InlineData(1, 0, 1, 0.2)]
+    [InlineData(0.6, 0, 1, 0.2)]
+    [InlineData(1.5, 6, 0.8, 0.4)]
+    [InlineData(1, 0, 1, 1)]   // only the most probable token
+    [InlineData(1, 0, 1, 0, 1.5)]
+    [InlineData(1, 0, 1, 0, 0.5)]
+    [InlineData(0.7, 5, 0.9, 0.1, 2.5)]
+    public void Tokens_come_as_often_as_the_truncated_distribution_says(
+        double temperature, int topK, double topP, double minP = 0, double repetitionPenalty = 1)
     {
-        var options = new SamplingOptions { Temperature = temperature, TopK = topK, TopP = topP };
-        var expected = ExactProbabilities(Logits, options);
+        var options = new SamplingOptions { Temperature = temperature, TopK = topK, TopP = topP, MinP = minP, RepetitionPenalty = repetitionPenalty };
+        var expected = ExactProbabilities(Logits, options, Seen);
         var random = new RandomNumbers(1, 0);
         var scratch = new float[Logits.Length];
 
         var counts = new int[Logits.Length];
         for (var i = 0; i < Draws; i++)
-            counts[NextToken.Choose(Logits, options, random.NextUniform(), scratch).Id]++;
+            counts[NextToken.Choose(Logits, options, random.NextUniform(), scratch, Seen).Id]++;
 
         for (var id = 0; id < counts.Length; id++)
         {
@@ -39,24 +50,62 @@ public sealed class NextTokenTests
     }
 
     [Fact]
+    public void Reading_as_documentation_the_order_is_penalty_temperature_top_k_top_p_min_p()
+    {
+        // Token 0 was seen: its logit 4 becomes 2. At temperature 0.5 the logits are 4, 6, 4, 2, 0, the weights e^-2, 1, e^-2,
+        // e^-4, e^-6. Top-k 4 drops the last; the others sum to 1.289. Top-p 0.99 needs 1.276, the first three have 1.271, so
+        // all four stay. Min-p 0.1 drops e^-4 = 0.018; before the temperature it was e^-2 = 0.135 and would have stayed.
+        float[] logits = [4, 3, 2, 1, 0];
+        var options = new SamplingOptions { RepetitionPenalty = 2, Temperature = 0.5, TopK = 4, TopP = 0.99, MinP = 0.1 };
+        int At(double uniform) => NextToken.Choose(logits, options, uniform, new float[5], [0]).Id;
+
+        var tail = Math.Exp(-2);
+        var total = 1 + (2 * tail);
+        At(0).ShouldBe(0);
+        At((tail / total) - 0.001).ShouldBe(0);
+        At((tail / total) + 0.001).ShouldBe(1);
+        At(((1 + tail) / total) - 0.001).ShouldBe(1);
+        At(((1 + tail) / total) + 0.001).ShouldBe(2);
+        At(0.9999).ShouldBe(2);
+    }
+
+    [Fact]
     public void Truncation_keeps_what_sorting_would_keep()
     {
-        var cases = Gen.Select(Gen.Int[-800, 800].Select(i => i / 100f).Array[1, 300], Gen.Int[0, 40], Gen.Double[0.05, 1], Gen.Double[0.3, 2], Gen.Double[0, 0.999]);
-        cases.Sample((logits, topK, topP, temperature, uniform) =>
+        var cases = Gen.Select(
+            Gen.Int[-800, 800].Select(i => i / 100f).Array[1, 300],
+            Gen.Select(Gen.Int[0, 40], Gen.Double[0.05, 1], Gen.Double[0.3, 2]),
+            Gen.Select(Gen.Double[0, 0.5], Gen.Double[0.5, 3], Gen.Int[0, 299].Array[0, 50]),
+            Gen.Double[0, 0.999]);
+        cases.Sample((logits, cut, more, uniform) =>
         {
-            var options = new SamplingOptions { TopK = topK, TopP = topP, Temperature = temperature };
-            var chosen = NextToken.Choose(logits, options, uniform, new float[logits.Length]);
-            ExactProbabilities(logits, options, slack: 1e-5)[chosen.Id].ShouldBeGreaterThan(0);
+            int[] seen = [.. more.Item3.Where(id => id < logits.Length)];
+            var options = new SamplingOptions { TopK = cut.Item1, TopP = cut.Item2, Temperature = cut.Item3, MinP = more.Item1, RepetitionPenalty = more.Item2 };
+            var chosen = NextToken.Choose(logits, options, uniform, new float[logits.Length], seen);
+            ExactProbabilities(logits, options, seen, slack: 1e-5)[chosen.Id].ShouldBeGreaterThan(0);
         }, iter: 2_000);
+    }
+
+    [Fact]
+    public void A_penalty_bears_on_the_greedy_choice_too_and_counts_a_repeated_token_once()
+    {
+        var options = new SamplingOptions { Temperature = 0, RepetitionPenalty = 1.25 };
+        NextToken.Choose([3f, 2.5f, -1f], options, 0, new float[3], []).Id.ShouldBe(0);
+        NextToken.Choose([3f, 2.5f, -1f], options, 0, new float[3], [0, 0]).Id.ShouldBe(1);     // 2.4; divided twice it would be 1.92
+        NextToken.Choose([3f, 2.5f, -1f], options, 0, new float[3], [0, 0, 1]).Id.ShouldBe(0);  // 2.4 and 2
+        NextToken.Choose([-1f, -1.1f], options, 0, new float[2], [0]).Id.ShouldBe(1);           // −1.25
     }
 
     [Theory]
     [InlineData(0)]
     [InlineData(0.5)]
-    public void The_log_probability_is_the_full_softmax_at_temperature_1_whatever_was_truncated(double temperature)
+    [InlineData(1, 1.7)]
+    [InlineData(0, 1.7)]
+    public void The_log_probability_is_the_full_softmax_at_temperature_1_whatever_was_truncated(double temperature, double repetitionPenalty = 1)
     {
         var exact = ExactProbabilities(Logits, new());
-        var chosen = NextToken.Choose(Logits, new() { Temperature = temperature, TopK = 2, TopP = 0.6 }, 0.3, new float[Logits.Length]);
+        var options = new SamplingOptions { Temperature = temperature, TopK = 2, TopP = 0.6, MinP = 0.01, RepetitionPenalty = repetitionPenalty };
+        var chosen = NextToken.Choose(Logits, options, 0.3, new float[Logits.Length], Seen);
         chosen.LogProbability.ShouldBe(Math.Log(exact[chosen.Id]), 1e-6);
     }
 
@@ -110,15 +159,19 @@ public sealed class NextTokenTests
     }
 
     /// <summary>The definition, by sorting, in double precision.</summary>
-    private static double[] ExactProbabilities(float[] logits, SamplingOptions options, double slack = 0)
+    private static double[] ExactProbabilities(float[] logits, SamplingOptions options, int[]? seen = null, double slack = 0)
     {
-        var order = Enumerable.Range(0, logits.Length).OrderByDescending(id => logits[id]).ThenBy(id => id).ToArray();
-        var weights = order.Select(id => Math.Exp((logits[id] - logits[order[0]]) / options.Temperature)).ToArray();
+        var penalised = logits
+            .Select((logit, id) => seen?.Contains(id) != true ? logit : logit > 0 ? logit / options.RepetitionPenalty : logit * options.RepetitionPenalty)
+            .ToArray();
+        var order = Enumerable.Range(0, logits.Length).OrderByDescending(id => penalised[id]).ThenBy(id => id).ToArray();
+        var weights = order.Select(id => Math.Exp((penalised[id] - penalised[order[0]]) / options.Temperature)).ToArray();
         var inTopK = options.TopK == 0 ? weights.Length : Math.Min(options.TopK, weights.Length);
         var mass = weights.Take(inTopK).Sum();
         var kept = 0;
         for (var sum = 0.0; kept < inTopK && (kept == 0 || sum < (options.TopP + slack) * mass); kept++)
             sum += weights[kept];
+        kept = Math.Min(kept, weights.Count(weight => weight >= options.MinP - slack));
 
         var probabilities = new double[logits.Length];
         for (var i = 0; i < kept; i++)

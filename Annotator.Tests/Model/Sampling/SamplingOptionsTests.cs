@@ -25,6 +25,11 @@ public sealed class SamplingOptionsTests
         new SamplingOptions { TopP = 1.01 }.Fault()!.Name.ShouldBe("top_p");
         new SamplingOptions { TopP = double.NaN }.Fault()!.Name.ShouldBe("top_p");
         new SamplingOptions { TopK = -1 }.Fault()!.Name.ShouldBe("top_k");
+        new SamplingOptions { MinP = -0.1 }.Fault()!.Name.ShouldBe("min_p");
+        new SamplingOptions { MinP = 1.1 }.Fault()!.Name.ShouldBe("min_p");
+        new SamplingOptions { MinP = double.NaN }.Fault()!.Name.ShouldBe("min_p");
+        new SamplingOptions { RepetitionPenalty = 0 }.Fault()!.Name.ShouldBe("repetition_penalty");
+        new SamplingOptions { RepetitionPenalty = 11 }.Fault()!.Name.ShouldBe("repetition_penalty");
         new SamplingOptions { MaxTokens = 0 }.Fault()!.Name.ShouldBe("max_tokens");
         new SamplingOptions { Stop = [""] }.Fault()!.Name.ShouldBe("stop");
         new SamplingOptions { Stop = [new string('x', 201)] }.Fault()!.Name.ShouldBe("stop");
