@@ -20,6 +20,7 @@ public sealed class TextTokenizer
     private TextTokenizer(Dictionary<string, int> vocabulary, IEnumerable<string> merges, string endOfText)
     {
         EndOfTextId = vocabulary.TryGetValue(endOfText, out var end) ? end : null;
+        EndOfText = EndOfTextId is null ? null : endOfText;
 
         _bytes = new byte[vocabulary.Values.Max() + 1][];
         foreach (var (token, id) in vocabulary)
@@ -62,6 +63,15 @@ public sealed class TextTokenizer
     /// <summary>The id that ends a text; null if the vocabulary has none.</summary>
     public int? EndOfTextId { get; }
 
+    /// <summary>How the token <see cref="EndOfTextId"/> is spelt.</summary>
+    public string? EndOfText { get; }
+
+    /// <summary>The special tokens that a prompt of text begins with, such as Llama's &lt;s&gt;, as the checkpoint's own files set it.</summary>
+    public IReadOnlyList<int> BeginIds { get; } = [];
+
+    /// <summary>The id of an added (special) token by its spelling; null if the vocabulary has none of that spelling.</summary>
+    public int? AddedTokenId(string token) => token == EndOfText ? EndOfTextId : null;
+
     /// <summary>Opens the tokenizer in a policy directory; null where there is none.</summary>
     /// <exception cref="PolicyException">Its files can't be used.</exception>
     public static TextTokenizer? Open(string directory)
@@ -98,6 +108,42 @@ public sealed class TextTokenizer
 
     /// <summary>The ids of a text; no special token is added.</summary>
     public List<int> Encode(ReadOnlySpan<char> text) => [.. _merger.EncodeToIds(text)];
+
+    /// <summary>The ids of a text that is a whole prompt: <see cref="BeginIds"/>, then the text's.</summary>
+    public List<int> EncodePrompt(ReadOnlySpan<char> text) => [.. BeginIds, .. Encode(text)];
+
+    /// <summary>The ids of a text that goes on after another, such as a response after its prompt: no space is put before it.</summary>
+    public List<int> EncodeContinuation(ReadOnlySpan<char> text) => Encode(text);
+
+    /// <summary>The ids of text with special tokens in it, and which of them are to be learned. Texts side by side are encoded as one, up to a target.</summary>
+    /// <exception cref="PolicyException">The vocabulary lacks a special token.</exception>
+    public List<(int Id, bool IsTarget)> Encode(IReadOnlyList<TextPart> parts)
+    {
+        List<(int, bool)> ids = [];
+        for (var at = 0; at < parts.Count;)
+        {
+            var part = parts[at++];
+            if (part.IsSpecial)
+            {
+                ids.Add((AddedTokenId(part.Text) ?? throw new PolicyException($"The tokenizer has no token \"{part.Text}\", which the chat template needs."), part.IsTarget));
+                continue;
+            }
+
+            var text = part.Text;
+            while (at < parts.Count && !parts[at].IsSpecial && parts[at].IsTarget == part.IsTarget)
+            {
+                text += parts[at++].Text;
+            }
+
+            ids.AddRange(Encode(text).Select(id => (id, part.IsTarget)));
+        }
+
+        return ids;
+    }
+
+    /// <summary>The text of ids that follow a prompt: unlike <see cref="Decode"/>, a space at their start stays.</summary>
+    /// <inheritdoc cref="Decode" path="/exception" />
+    public string DecodeContinuation(IEnumerable<int> ids) => Decode(ids);
 
     /// <summary>The text of ids; special tokens are left out, and bytes that are not UTF-8 become U+FFFD.</summary>
     /// <exception cref="ArgumentOutOfRangeException">An id that the vocabulary doesn't have.</exception>
