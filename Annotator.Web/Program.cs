@@ -3,6 +3,7 @@ using Annotator.Web.Annotating;
 using Annotator.Web.Data;
 using Annotator.Web.Dataset;
 using Annotator.Web.Engine;
+using Annotator.Web.Languages;
 using Annotator.Web.Live;
 using Annotator.Web.People;
 using Annotator.Web.Policies;
@@ -88,6 +89,7 @@ public static class Program
         builder.UseDefaultUrl();
 
         builder.AddData();
+        builder.AddLanguages();
         builder.AddShell();
         builder.AddAccount();
         builder.AddPeople();
@@ -101,9 +103,11 @@ public static class Program
         builder.AddAnnotating();
 
         var app = builder.Build();
+        app.UseLanguages();
         app.UseShell();
         app.UseAccount();
         app.MapShell();
+        app.MapLanguages();
         app.MapAccount();
         app.MapLive();
         app.MapPolicies();

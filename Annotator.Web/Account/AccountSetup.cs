@@ -34,6 +34,7 @@ public static class AccountSetup
                 identity.Lockout.DefaultLockoutTimeSpan = TimeSpan.FromMinutes(5);
             })
             .AddEntityFrameworkStores<AnnotatorDbContext>()
+            .AddErrorDescriber<RefusalsInWords>()
             .AddDefaultTokenProviders()
             .AddClaimsPrincipalFactory<PersonClaims>();
         builder.Services.Configure<SecurityStampValidatorOptions>(stamp => stamp.ValidationInterval = TimeSpan.FromMinutes(1));

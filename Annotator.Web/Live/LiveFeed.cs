@@ -32,11 +32,15 @@ public sealed class LiveFeed(ILogger<LiveFeed> logger)
 {
     private readonly ConcurrentDictionary<Guid, Action<LiveEvent>> handlers = new();
 
-    /// <summary>Hears every event until the result is disposed.</summary>
+    /// <summary>
+    /// Hears every event until the result is disposed, in the subscriber's execution context: what a page draws on an event
+    /// is in the page's language, whoever published it.
+    /// </summary>
     public IDisposable Subscribe(Action<LiveEvent> handler)
     {
         var id = Guid.NewGuid();
-        handlers[id] = handler;
+        var own = ExecutionContext.Capture();
+        handlers[id] = own is null ? handler : what => ExecutionContext.Run(own, _ => handler(what), null);
         return new Subscription(() => handlers.TryRemove(id, out _));
     }
 

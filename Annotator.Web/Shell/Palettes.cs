@@ -42,7 +42,7 @@ public static class Palettes
         },
         Typography = new()
         {
-            Default = new DefaultTypography { FontFamily = ["Roboto", "system-ui", "sans-serif"], FontSize = ".9375rem", LineHeight = "1.5", LetterSpacing = "normal" },
+            Default = new DefaultTypography { FontFamily = ["var(--sans)"], FontSize = ".9375rem", LineHeight = "1.5", LetterSpacing = "normal" },
             H4 = new H4Typography { FontSize = "1.75rem", FontWeight = "500", LineHeight = "1.25", LetterSpacing = "-.01em" },
             H5 = new H5Typography { FontSize = "1.375rem", FontWeight = "500", LineHeight = "1.3", LetterSpacing = "-.005em" },
             H6 = new H6Typography { FontSize = "1.0625rem", FontWeight = "500", LineHeight = "1.4", LetterSpacing = "normal" },
