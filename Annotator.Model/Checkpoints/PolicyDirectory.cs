@@ -165,7 +165,7 @@ public static class PolicyDirectory
                     throw new PolicyException($"The tensor \"{name}\" in {file} is [{string.Join(", ", entry.Shape)}]; config.json says [{string.Join(", ", expected.Shape)}].");
                 }
 
-                read[canonical] = safetensors.Read(name).to(dtype).to(device);
+                read[canonical] = safetensors.Read(name, dtype).to(device);
             }
         }
 

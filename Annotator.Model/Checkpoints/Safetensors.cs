@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using Annotator.Model.Policies;
 using Microsoft.Win32.SafeHandles;
@@ -11,19 +12,30 @@ namespace Annotator.Model.Checkpoints;
 /// A safetensors file opened for reading: 8 bytes little-endian header length, a JSON header, then the data
 /// (https://huggingface.co/docs/safetensors). The header is checked before anything is allocated.
 /// </summary>
+/// <remarks>
+/// Tensors in the type in which they are stored are mapped, not read: opening costs neither time nor memory, the
+/// pages come from the file when they are first touched, and one that is written to becomes the process's own (copy
+/// on write). The mapping lives as long as any tensor from it, whatever becomes of this object. As with every mapped
+/// file, nobody may cut it off meanwhile: saving replaces files by renaming and never writes into them.
+/// </remarks>
 public sealed class Safetensors : IDisposable
 {
     private const int ChunkElements = 1 << 26;                                                    // a tensor's bytes come as an int-sized span
+    private const int ConvertedElements = 1 << 22;                                                // small beside the tensors they are read into
     private const int FlushedBytes = 2 << 20;
 
     private readonly SafeFileHandle _file;
     private readonly string _path;
+    private readonly long _length;
     private readonly long _dataStart;
     private readonly Dictionary<string, SafetensorsEntry> _entries;
+    private readonly Dictionary<ScalarType, Tensor> _mappings = [];                               // the whole file as elements of one type
 
-    private Safetensors(SafeFileHandle file, string path, long dataStart, Dictionary<string, SafetensorsEntry> entries)
+    private Safetensors(SafeFileHandle file, string path, SafetensorsHeader header)
     {
-        (_file, _path, _dataStart, _entries) = (file, path, dataStart, entries);
+        (_file, _path, _dataStart) = (file, path, header.DataStart);
+        _length = header.DataStart + header.Entries.Select(entry => entry.End).DefaultIfEmpty().Max();
+        _entries = header.Entries.ToDictionary(entry => entry.Name);
     }
 
     /// <summary>The tensors in the file, by name.</summary>
@@ -37,8 +49,7 @@ public sealed class Safetensors : IDisposable
         var file = File.OpenHandle(path);
         try
         {
-            var header = SafetensorsHeader.Read(file, path);
-            return new Safetensors(file, path, header.DataStart, header.Entries.ToDictionary(entry => entry.Name));
+            return new Safetensors(file, path, SafetensorsHeader.Read(file, path));
         }
         catch
         {
@@ -47,32 +58,77 @@ public sealed class Safetensors : IDisposable
         }
     }
 
-    /// <summary>Reads one tensor in the type in which it is stored (F32, F16, BF16, F64).</summary>
-    /// <exception cref="InvalidDataException">Another type, or the file ends early.</exception>
+    /// <summary>
+    /// One tensor, on the CPU. In its stored type it is mapped; in another it is converted piece by piece, so that
+    /// no second copy of it is ever in memory.
+    /// </summary>
+    /// <param name="name">One of <see cref="Entries"/>.</param>
+    /// <param name="dtype">The type to have it in; none keeps the stored one (F32, F16, BF16, F64 or I64).</param>
+    /// <exception cref="InvalidDataException">Stored in another type, or the file has become shorter since it was opened.</exception>
+    /// <exception cref="IOException">The file can't be mapped.</exception>
     /// <exception cref="KeyNotFoundException">No tensor of that name.</exception>
-    public Tensor Read(string name)
+    public Tensor Read(string name, ScalarType? dtype = null)
     {
         var entry = _entries[name];
-        var dtype = entry.Dtype switch
+        var (stored, size) = entry.Dtype switch
         {
-            "F32" => ScalarType.Float32,
-            "F16" => ScalarType.Float16,
-            "BF16" => ScalarType.BFloat16,
-            "F64" => ScalarType.Float64,
-            "I64" => ScalarType.Int64,
+            "F32" => (ScalarType.Float32, 4),
+            "F16" => (ScalarType.Float16, 2),
+            "BF16" => (ScalarType.BFloat16, 2),
+            "F64" => (ScalarType.Float64, 8),
+            "I64" => (ScalarType.Int64, 8),
             _ => throw SafetensorsHeader.Unsound(_path, $"the tensor \"{name}\" is {entry.Dtype}; F32, F16, BF16 or F64 can be read"),
         };
-
-        using var scope = NewDisposeScope();
-        var tensor = empty(entry.Shape, dtype);
-        var position = _dataStart + entry.Begin;
-        foreach (var chunk in Chunks(tensor))
+        if (RandomAccess.GetLength(_file) is var length && length < _length)
         {
-            SafetensorsHeader.ReadFully(_file, chunk.bytes, position, _path);
-            position += chunk.numel() * chunk.element_size();
+            throw SafetensorsHeader.Unsound(_path, $"it has become shorter while it was read ({length} bytes instead of {_length})");
         }
 
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        // Files of other writers may begin their data anywhere; only a multiple of the element's size can be mapped.
+        var mappable = entry.End > entry.Begin && (_dataStart + entry.Begin) % size == 0;
+        var tensor = mappable && (dtype ?? stored) == stored ? Mapped(entry, stored, size) : Converted(entry, stored, size, dtype ?? stored);
         return tensor.MoveToOuterDisposeScope();
+    }
+
+    private Tensor Mapped(SafetensorsEntry entry, ScalarType stored, int size)
+    {
+        if (!_mappings.TryGetValue(stored, out var whole))
+        {
+            try
+            {
+                whole = from_file(_path, shared: false, _length / size, stored).DetachFromDisposeScope();
+            }
+            catch (ExternalException e)
+            {
+                throw new IOException($"{_path} can't be mapped into memory: {e.Message.Split('\n')[0]}", e);
+            }
+
+            _mappings[stored] = whole;
+        }
+
+        var part = whole.narrow(0, (_dataStart + entry.Begin) / size, (entry.End - entry.Begin) / size).view(entry.Shape);
+        // A view would share its version with all others, and autograd would take a step on one parameter for a step on all.
+        return empty(0, stored).set_(part);
+    }
+
+    private Tensor Converted(SafetensorsEntry entry, ScalarType stored, int size, ScalarType dtype)
+    {
+        var tensor = empty(entry.Shape, dtype);
+        var buffer = empty(Math.Min(ConvertedElements, tensor.numel()), stored);
+        var flat = tensor.view(-1);
+        var position = _dataStart + entry.Begin;
+        for (long start = 0; start < flat.numel(); start += ConvertedElements)
+        {
+            using var piece = NewDisposeScope();
+            var read = buffer.narrow(0, 0, Math.Min(ConvertedElements, flat.numel() - start));
+            SafetensorsHeader.ReadFully(_file, read.bytes, position, _path);
+            flat.narrow(0, start, read.numel()).copy_(read);
+            position += read.numel() * size;
+        }
+
+        return tensor;
     }
 
     /// <summary>Writes tensors in the given order, with the metadata that transformers asks for.</summary>
@@ -109,7 +165,16 @@ public sealed class Safetensors : IDisposable
         stream.Flush(flushToDisk: true);
     }
 
-    public void Dispose() => _file.Dispose();
+    /// <summary>Closes the file; tensors that were read stay valid.</summary>
+    public void Dispose()
+    {
+        foreach (var mapping in _mappings.Values)
+        {
+            mapping.Dispose();
+        }
+
+        _file.Dispose();
+    }
 
     private static byte[] Header(List<KeyValuePair<string, Tensor>> tensors, ScalarType? dtype)
     {

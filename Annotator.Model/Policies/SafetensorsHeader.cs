@@ -112,20 +112,25 @@ public sealed record SafetensorsHeader(long DataStart, IReadOnlyList<Safetensors
         }
     }
 
+    /// <summary>Null where the shape is impossible, even if an extent of 0 would make its overflow harmless.</summary>
     private static UInt128? ByteLength(long[] shape, int elementSize)
     {
         UInt128 length = (UInt128)elementSize;
         foreach (var extent in shape)
         {
-            if (extent < 0 || length > ulong.MaxValue)
+            if (extent < 0)
             {
                 return null;
             }
 
-            length *= (UInt128)extent;
+            length *= (UInt128)Math.Max(1, extent);
+            if (length > long.MaxValue)
+            {
+                return null;
+            }
         }
 
-        return length;
+        return shape.Contains(0) ? 0 : length;
     }
 
     private static int? ElementSize(string dtype) => dtype switch

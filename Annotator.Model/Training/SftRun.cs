@@ -74,7 +74,7 @@ public sealed class SftRun(string directory)
         }
 
         using var moments = Safetensors.Open(Path.Combine(checkpoint, MomentsFile));
-        trainer.Resume(state.Progress, moments.Read);
+        trainer.Resume(state.Progress, name => moments.Read(name));
 
         var kept = JsonLines.Read<SftMetrics>(MetricsFile).Where(metrics => metrics.Step <= state.Progress.Step).ToList();
         JsonLines.Write(MetricsFile, kept);
