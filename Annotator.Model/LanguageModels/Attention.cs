@@ -7,14 +7,45 @@ namespace Annotator.Model.LanguageModels;
 public static class Attention
 {
     /// <summary>
-    /// Which keys each query may see: earlier ones and itself, padding excluded. A padded query sees itself, so
-    /// that no row is empty (an empty softmax is NaN, and NaN spreads through the values even at weight 0).
+    /// Where the tokens of a pass stand, and which keys each may see: earlier ones and itself, padding excluded. Asked
+    /// once a pass and used by every layer.
     /// </summary>
-    /// <param name="attentionMask">(B, S) or none.</param>
-    /// <param name="queries">T.</param>
-    /// <param name="keys">S ≥ T; the queries are the last T of them.</param>
-    /// <returns>Bool, broadcastable to (B, 1, T, S), or null where plain causal attention says the same.</returns>
-    public static Tensor? Mask(Tensor? attentionMask, long queries, long keys, Device device)
+    /// <param name="model">Gives type and context.</param>
+    /// <param name="ids">(B, T).</param>
+    /// <param name="positions">(B, T), where the caller knows better: left-padded rows.</param>
+    /// <param name="attentionMask">(B, S) or none; with a cache, its rows are then equally long.</param>
+    /// <param name="cache">Tokens before these.</param>
+    /// <returns>Positions (T) or (B, T), int64; and what is added to the attention scores, 0 or −∞, broadcastable to
+    /// (B, 1, T, S), or null where plain causal attention says the same.</returns>
+    /// <exception cref="ArgumentException">More tokens than the context holds, or a mask of another length.</exception>
+    public static (Tensor Positions, Tensor? Mask) Places(
+        LanguageModel model, Tensor ids, Tensor? positions, Tensor? attentionMask, KeyValueCache? cache)
+    {
+        var (queries, past) = (ids.shape[1], cache?.Longest ?? 0);
+        if (positions is null && past + queries > model.ContextLength)
+        {
+            throw new ArgumentException($"{past + queries} tokens are more than the model's context of {model.ContextLength}.", nameof(ids));
+        }
+
+        if (cache is { IsEven: false })
+        {
+            if (attentionMask is not null || positions is not null)
+            {
+                throw new ArgumentException("The rows of this cache have their own lengths; masks and positions follow from those.", nameof(cache));
+            }
+
+            var ends = tensor(cache.Lengths.ToArray(), device: ids.device).unsqueeze(1);          // (B, 1)
+            positions = ends + arange(queries, ScalarType.Int64, ids.device);                     // (B, T)
+            var seen = arange(past + queries, ScalarType.Int64, ids.device).le(positions.unsqueeze(-1));
+            return (positions, Added(seen.unsqueeze(1), model));                                  // (B, 1, T, S)
+        }
+
+        positions ??= arange(past, past + queries, ScalarType.Int64, ids.device);                 // (T)
+        return (positions, Mask(attentionMask, queries, past + queries, ids.device) is { } mask ? Added(mask, model) : null);
+    }
+
+    /// <summary>A padded query sees itself, so that no row is empty (an empty softmax is NaN, and NaN spreads through the values even at weight 0).</summary>
+    private static Tensor? Mask(Tensor? attentionMask, long queries, long keys, Device device)
     {
         if (attentionMask is null && (queries == keys || queries == 1))
         {
@@ -30,7 +61,7 @@ public static class Attention
         var causal = ones.tril(keys - queries);                                                   // (T, S)
         if (attentionMask is null)
         {
-            return causal;
+            return causal.unsqueeze(0).unsqueeze(0);
         }
 
         var real = attentionMask.to(ScalarType.Bool).to(device).unsqueeze(1).unsqueeze(1);        // (B, 1, 1, S)
@@ -38,11 +69,15 @@ public static class Attention
         return causal.logical_and(real).logical_or(itself);                                       // (B, 1, T, S)
     }
 
+    // Added instead of chosen by: every layer would turn a mask of booleans into this by itself.
+    private static Tensor Added(Tensor seen, LanguageModel model) =>
+        zeros(seen.shape, model.Dtype, model.Device).masked_fill_(seen.logical_not(), double.NegativeInfinity);
+
     /// <summary>softmax(q·kᵀ/√d)·v.</summary>
     /// <param name="query">(B, heads, T, d).</param>
     /// <param name="key">(B, heads, S, d).</param>
     /// <param name="value">(B, heads, S, d).</param>
-    /// <param name="mask">From <see cref="Mask"/>.</param>
+    /// <param name="mask">From <see cref="Places"/>.</param>
     /// <param name="dropout">On the attention weights.</param>
     /// <returns>(B, heads, T, d).</returns>
     public static Tensor Attend(Tensor query, Tensor key, Tensor value, Tensor? mask, double dropout) =>

@@ -185,8 +185,8 @@ public sealed class Gpt2 : LanguageModel
     public override Tensor Hidden(Tensor ids, Tensor? positions = null, Tensor? attentionMask = null, KeyValueCache? cache = null)
     {
         using var scope = NewDisposeScope();
-        var x = Embed(ids, positions, cache);                                                     // (B, T, C)
-        var mask = Attention.Mask(attentionMask, ids.shape[1], ids.shape[1] + (cache?.Length ?? 0), ids.device);
+        var (places, mask) = Attention.Places(this, ids, positions, attentionMask, cache);
+        var x = Embed(ids, places);                                                               // (B, T, C)
         foreach (var block in _blocks)
         {
             x = block.Forward(x, mask, cache);
@@ -201,7 +201,7 @@ public sealed class Gpt2 : LanguageModel
     public IReadOnlyList<Tensor> HiddenStates(Tensor ids)
     {
         using var scope = NewDisposeScope();
-        List<Tensor> states = [Embed(ids, null, null)];
+        List<Tensor> states = [Embed(ids, Attention.Places(this, ids, null, null, null).Positions)];
         foreach (var block in _blocks)
         {
             states.Add(block.Forward(states[^1], null, null));
@@ -214,15 +214,8 @@ public sealed class Gpt2 : LanguageModel
 
     public override Tensor Logits(Tensor hidden) => nn.functional.linear(hidden, _head);
 
-    private Tensor Embed(Tensor ids, Tensor? positions, KeyValueCache? cache)
+    private Tensor Embed(Tensor ids, Tensor positions)
     {
-        var past = cache?.Length ?? 0;
-        if (past + ids.shape[1] > ContextLength && positions is null)
-        {
-            throw new ArgumentException($"{past + ids.shape[1]} tokens are more than the model's context of {ContextLength}.", nameof(ids));
-        }
-
-        positions ??= arange(past, past + ids.shape[1], ScalarType.Int64, ids.device);            // (T)
         var x = Rows(_tokens, ids) + Rows(_positions, positions);                                 // (B, T, C)
         return Dropout > 0 ? nn.functional.dropout(x, Dropout) : x;
 

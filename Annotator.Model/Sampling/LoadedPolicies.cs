@@ -17,8 +17,11 @@ internal sealed class LoadedPolicies(string directory, int capacity, torch.Devic
     private readonly LinkedList<(string Name, Policy Policy)> _byUse = [];  // last used first
 
     /// <summary>A policy by its directory's name. It stays open until other policies have been asked for.</summary>
+    /// <param name="name">Of the directory.</param>
+    /// <param name="inUse">Policies that must stay.</param>
+    /// <returns>Null if there is no room for it beside those in use.</returns>
     /// <exception cref="PolicyException">It can't be opened.</exception>
-    public Policy Get(string name)
+    public Policy? TryGet(string name, IReadOnlyCollection<string> inUse)
     {
         for (var node = _byUse.First; node is not null; node = node.Next)
         {
@@ -30,10 +33,14 @@ internal sealed class LoadedPolicies(string directory, int capacity, torch.Devic
         }
 
         // Room is made first: two policies that don't fit side by side can still take turns.
-        while (_byUse.Count >= capacity)
+        for (var node = _byUse.Last; _byUse.Count >= capacity; node = _byUse.Last)
         {
-            _byUse.Last!.Value.Policy.Dispose();
-            _byUse.RemoveLast();
+            while (node is not null && inUse.Contains(node.Value.Name))
+                node = node.Previous;
+            if (node is null)
+                return null;
+            node.Value.Policy.Dispose();
+            _byUse.Remove(node);
         }
 
         var begun = Stopwatch.GetTimestamp();

@@ -73,9 +73,6 @@ public sealed class ResponseInProgress
     /// <summary>Tokens sampled so far.</summary>
     public int Length { get; private set; }
 
-    /// <summary>Most tokens that prompt and response can come to.</summary>
-    public int MaxLength => PromptTokenIds.Count + _options.MaxTokens;
-
     /// <summary>The token that was sampled last.</summary>
     public int LastTokenId { get; private set; }
 

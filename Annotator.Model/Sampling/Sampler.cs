@@ -31,7 +31,7 @@ public static class Sampler
     /// <param name="n">Responses for each prompt.</param>
     /// <param name="options">The seed is the same for every prompt: response i of n draws from (seed, i).</param>
     /// <param name="cancellationToken">Ends the sampling between two steps.</param>
-    /// <returns>In the order of the prompts, the n of a prompt together; lazily, up to <see cref="MaxRows"/> at a time.</returns>
+    /// <returns>In the order of the prompts, the n of a prompt together; lazily, up to <see cref="MaxRows"/> in work at a time.</returns>
     /// <exception cref="ArgumentException">An option out of range, or a prompt that the policy can't continue.</exception>
     /// <exception cref="NotFiniteNumberException">The policy's logits are not finite.</exception>
     public static IEnumerable<SampledResponse> Sample(
@@ -45,10 +45,9 @@ public static class Sampler
                 throw new ArgumentException(promptFault.Message, nameof(prompts));
         }
 
-        return Enumerable.Range(0, prompts.Count)
-            .SelectMany(p => Enumerable.Range(0, n).Select(i => new Growing(p, i, Begin(policy, prompts[p], i, options, cancellationToken))))
-            .Chunk(MaxRows)
-            .SelectMany(rows => Finish(policy, rows, cancellationToken));
+        var groups = Enumerable.Range(0, prompts.Count)
+            .SelectMany(p => Enumerable.Range(0, n).Select(i => new Growing(p, i, Begin(policy, prompts[p], i, options, cancellationToken))).Chunk(MaxRows));
+        return Finish(policy, groups, cancellationToken);
     }
 
     /// <summary>Why a policy can't continue a prompt; null if it can.</summary>
@@ -75,28 +74,43 @@ public static class Sampler
         Policy policy, IReadOnlyList<int> prompt, int index, SamplingOptions options, CancellationToken cancellationToken) =>
         new(prompt, index, options, policy.Tokenizer, policy.EndOfTextId, cancelled: cancellationToken);
 
-    private static IEnumerable<SampledResponse> Finish(Policy policy, Growing[] rows, CancellationToken cancellationToken)
+    /// <param name="groups">Responses to one prompt each, which share its prefill: they join together once there is room for all.</param>
+    private static IEnumerable<SampledResponse> Finish(Policy policy, IEnumerable<Growing[]> groups, CancellationToken cancellationToken)
     {
-        var byResponse = rows.ToDictionary(r => r.Response);
-        using (var batch = new SamplingBatch(policy.Model, [.. rows.Select(r => r.Response)]))
+        var growing = new Dictionary<ResponseInProgress, Growing>();
+        var inOrder = new Queue<Growing>();
+        using var batch = new SamplingBatch(policy.Model);
+        using var waiting = groups.GetEnumerator();
+        var more = waiting.MoveNext();
+        while (more || batch.Rows > 0)
         {
-            while (batch.Step((response, token) => byResponse[response].Tokens.Add(token)))
+            var joining = new List<Growing>();
+            for (; more && batch.Rows + joining.Count + waiting.Current.Length <= MaxRows; more = waiting.MoveNext())
+                joining.AddRange(waiting.Current);
+            joining.ForEach(response => growing.Add(response.Response, response));
+            joining.ForEach(inOrder.Enqueue);
+            batch.Add([.. joining.Select(response => response.Response)]);
+            batch.Step((response, token) => growing[response].Tokens.Add(token));
+            cancellationToken.ThrowIfCancellationRequested();
+
+            while (inOrder.TryPeek(out var first) && first.Response.IsOver)
             {
+                growing.Remove(inOrder.Dequeue().Response);
+                yield return first.Finished();
             }
         }
-
-        cancellationToken.ThrowIfCancellationRequested();
-        return rows.Select(r => new SampledResponse(
-            r.PromptIndex,
-            r.Index,
-            string.Concat(r.Tokens.Select(t => t.Text)),
-            [.. r.Tokens.Select(t => t.Id)],
-            r.Tokens[^1].FinishReason!,
-            [.. r.Tokens.Select(t => t.LogProbability)]));
     }
 
     private sealed record Growing(int PromptIndex, int Index, ResponseInProgress Response)
     {
         public List<SampledToken> Tokens { get; } = [];
+
+        public SampledResponse Finished() => new(
+            PromptIndex,
+            Index,
+            string.Concat(Tokens.Select(t => t.Text)),
+            [.. Tokens.Select(t => t.Id)],
+            Tokens[^1].FinishReason!,
+            [.. Tokens.Select(t => t.LogProbability)]);
     }
 }

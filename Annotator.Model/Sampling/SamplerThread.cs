@@ -6,16 +6,25 @@ using Microsoft.Extensions.Logging;
 namespace Annotator.Model.Sampling;
 
 /// <summary>
-/// The one thread that owns all tensors of <c>serve</c>. It takes jobs from the queue, those of one policy together,
-/// and hands back plain tokens. Whatever a job fails with ends that batch, never the thread.
+/// The one thread that owns all tensors of <c>serve</c>. Between two steps it takes jobs from the queue as long as there
+/// is room; then every policy that has responses in work samples a token for each. It hands back plain tokens. Whatever
+/// a job fails with ends the responses of its policy, never the thread.
 /// </summary>
 internal sealed partial class SamplerThread : IDisposable
 {
+    /// <summary>Prompt tokens that join between two steps: what those at work wait for.</summary>
+    private const int JoiningTokens = 2048;
+
     private readonly ServingOptions _options;
     private readonly ILogger _log;
     private readonly SamplingQueue _queue;
     private readonly CancellationTokenSource _stop = new();
     private readonly Thread _thread;
+
+    // Of the thread alone.
+    private readonly Dictionary<string, PolicyAtWork> _work = [];
+    private readonly Queue<(string Policy, PolicyAtWork Work, ResponseInProgress[] Responses)> _joining = [];
+    private SamplingJob? _next;
 
     public SamplerThread(ServingOptions options, ILogger<SamplerThread> log)
     {
@@ -59,68 +68,125 @@ internal sealed partial class SamplerThread : IDisposable
         try
         {
             while (true)
-                Answer(policies, _queue.Take(Sampler.MaxRows, _stop.Token));
+            {
+                Admit(policies);
+                foreach (var (name, work) in _work.ToList())
+                {
+                    Guard(name, work, work.Step);
+                    if (work.IsDone)
+                        Leave(name, work);
+                }
+            }
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
         {
             // The way to end this thread.
         }
-    }
-
-    private void Answer(LoadedPolicies policies, IReadOnlyList<SamplingJob> jobs)
-    {
-        try
+        finally
         {
-            var policy = policies.Get(jobs[0].Policy);
-            var rows = jobs.SelectMany(job => Begin(job, policy)).ToList();
-            foreach (var together in rows.Chunk(Sampler.MaxRows))
-                Sample(policy, together);
-            foreach (var job in jobs)
-                job.End(job.Cancelled.IsCancellationRequested ? new OperationCanceledException() : null);
-        }
-        catch (Exception e)
-        {
-            var failure = AsFailure(e, jobs[0].Policy);
-            if (failure.Status == 500)
-                LogFailure(failure.Message, IsForeseen(e) ? null : e);
-            foreach (var job in jobs)
-                job.End(failure);
+            _next?.End(CompletionException.Stopping());
+            foreach (var work in _work.Values)
+            {
+                work.Fail(CompletionException.Stopping());
+                work.Dispose();
+            }
         }
     }
 
-    /// <summary>A job whose prompt can't be continued ends here, without its neighbours.</summary>
-    private static IEnumerable<Row> Begin(SamplingJob job, Policy policy)
+    /// <summary>
+    /// Lets waiting responses join in the order in which they came, until the next don't fit. Waits only if there is
+    /// nothing to do at all.
+    /// </summary>
+    private void Admit(LoadedPolicies policies)
     {
+        var tokens = 0;
+        while (tokens < JoiningTokens)
+        {
+            _stop.Token.ThrowIfCancellationRequested();
+            if (!_joining.TryPeek(out var group))
+            {
+                _next ??= _work.Count == 0 ? _queue.Take(_stop.Token) : _queue.TryTake();
+                if (_next is null || !Begin(_next, policies))
+                    return;
+                _next = null;
+            }
+            else if (_work.Values.Sum(work => work.Rows) + group.Responses.Length <= Sampler.MaxRows)
+            {
+                _joining.Dequeue();
+                tokens += group.Responses[0].PromptTokenIds.Count;
+                Guard(group.Policy, group.Work, () => group.Work.Join(group.Responses));
+            }
+            else
+            {
+                return;
+            }
+        }
+    }
+
+    /// <summary>Takes a job on, or ends it with what is wrong with it; false if its policy finds no room beside those at work.</summary>
+    private bool Begin(SamplingJob job, LoadedPolicies policies)
+    {
+        var (name, work) = (job.Policy, _work.GetValueOrDefault(job.Policy));
         try
         {
-            return job.Begin(policy).Select((response, choice) => new Row(job, choice, response));
+            if (work is null)
+            {
+                if (policies.TryGet(name, inUse: _work.Keys) is not { } policy)
+                    return false;
+                work = new PolicyAtWork(policy);
+                _work.Add(name, work);
+            }
+
+            foreach (var responses in work.Begin(job))
+                _joining.Enqueue((name, work, responses));
         }
         catch (CompletionException fault)
         {
-            job.End(fault);
-            return [];
+            job.End(fault);  // this job's own: its neighbours go on
         }
-    }
-
-    private void Sample(Policy policy, Row[] rows)
-    {
-        var byResponse = rows.ToDictionary(row => row.Response);
-        using var batch = new SamplingBatch(policy.Model, [.. rows.Select(row => row.Response)]);
-        while (batch.Step(Deliver))
-            _stop.Token.ThrowIfCancellationRequested();
-
-        void Deliver(ResponseInProgress response, SampledToken token)
+        catch (Exception e)
         {
-            var (job, choice, _) = byResponse[response];
-            job.Add(choice, token);
+            job.End(Logged(e, name));
+        }
+
+        return true;
+    }
+
+    private void Guard(string name, PolicyAtWork work, Action action)
+    {
+        try
+        {
+            action();
+        }
+        catch (Exception e)
+        {
+            work.Fail(Logged(e, name));
+            Leave(name, work);
         }
     }
 
-    private static bool IsForeseen(Exception e) => e is PolicyException or NotFiniteNumberException;
+    private void Leave(string name, PolicyAtWork work)
+    {
+        if (!_work.Remove(name))
+            return;
+        for (var i = _joining.Count; i > 0; i--)
+        {
+            if (_joining.Dequeue() is var group && group.Work != work)
+                _joining.Enqueue(group);
+        }
+
+        work.Dispose();
+    }
+
+    private CompletionException Logged(Exception e, string policy)
+    {
+        var failure = AsFailure(e, policy);
+        LogFailure(failure.Message, e is PolicyException or NotFiniteNumberException ? null : e);
+        return failure;
+    }
 
     private static CompletionException AsFailure(Exception e, string policy) => e switch
     {
-        OperationCanceledException => CompletionException.Stopping(),
         PolicyException => CompletionException.Failed(e.Message, e),
         NotFiniteNumberException => CompletionException.Failed($"The policy \"{policy}\" can't be sampled from. {e.Message}", e),
         // libtorch reports a failed allocation, like all else, as an ExternalException with a native stack behind its first line.
@@ -133,6 +199,4 @@ internal sealed partial class SamplerThread : IDisposable
 
     [LoggerMessage(LogLevel.Error, "{Message}")]
     private partial void LogFailure(string message, Exception? exception);
-
-    private sealed record Row(SamplingJob Job, int Choice, ResponseInProgress Response);
 }

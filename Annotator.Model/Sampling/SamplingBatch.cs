@@ -6,134 +6,134 @@ using static TorchSharp.torch;
 namespace Annotator.Model.Sampling;
 
 /// <summary>
-/// Responses that are sampled together, one row each: a prefill of the distinct prompts (padded on the left), then one
-/// token a step for every row. A row depends on its own prompt, options and random numbers only. Synchronous, on the
-/// thread that owns the tensors; between two steps nothing is held, so a scheduler may do other work there.
+/// Responses of one policy that are sampled together, one row each: a token a step for every row. Rows join between
+/// two steps and leave when they are over, so nobody waits for the longest (continuous batching: Yu et al. 2022, Orca).
+/// A row depends on its own prompt, options and random numbers only. Synchronous, on the thread that owns the tensors.
 /// </summary>
-public sealed class SamplingBatch : IDisposable
+/// <param name="model">Not disposed with the batch.</param>
+public sealed class SamplingBatch(LanguageModel model) : IDisposable
 {
-    private readonly LanguageModel _model;
-    private readonly float[] _scratch;
-    private readonly KeyValueCache _cache;
-    private List<Row> _rows;
-    private Tensor _logits;                                                                       // (rows of the last forward pass, V)
+    /// <summary>Most prompt tokens, padding counted, that one prefill computes: what the other rows wait for.</summary>
+    private const int PrefillTokens = 2048;
 
-    /// <param name="model">Not disposed with the batch.</param>
-    /// <param name="responses">At least one; prompts that are the same list are computed once.</param>
-    public SamplingBatch(LanguageModel model, IReadOnlyList<ResponseInProgress> responses)
+    private readonly float[] _scratch = new float[model.VocabularySize];
+    private readonly KeyValueCache _cache = model.CreateCache(0, 0);
+    private readonly List<Row> _rows = [];                                                        // as in the cache
+    private readonly List<Tensor> _logits = [];                                                   // what the rows sample from: of the last pass and of prefills since
+
+    /// <summary>Responses that are being sampled.</summary>
+    public int Rows => _rows.Count;
+
+    /// <summary>Lets responses join: their prompts are computed, each distinct one once.</summary>
+    /// <param name="responses">Prompts that are the same list share one prefill.</param>
+    public void Add(IReadOnlyList<ResponseInProgress> responses)
     {
-        _model = model;
-        _scratch = new float[model.VocabularySize];
-
-        var prompts = responses.Select(r => r.PromptTokenIds).Distinct<IReadOnlyList<int>>(ReferenceEqualityComparer.Instance).ToList();
-        var longest = prompts.Max(p => p.Count);
-        var indexOf = prompts.Select((prompt, index) => (prompt, index))
-            .ToDictionary(p => (object)p.prompt, p => p.index, ReferenceEqualityComparer.Instance);
-        _rows = [.. responses.Select(r => new Row(r, indexOf[r.PromptTokenIds], longest - r.PromptTokenIds.Count))];
-
-        _cache = model.CreateCache(prompts.Count, _rows.Max(r => r.Padding + r.Response.MaxLength));
-        _logits = Prefill(prompts, longest);
-        if (prompts.Count < _rows.Count)
-            SelectCacheRows(_rows.Select(r => (long)r.LogitsRow));
+        var byPrompt = responses
+            .GroupBy(response => response.PromptTokenIds, ReferenceEqualityComparer.Instance)
+            .Select(group => (Prompt: (IReadOnlyList<int>)group.Key!, Responses: group.ToList()))
+            .OrderBy(group => group.Prompt.Count)                                                 // neighbours need little padding
+            .ToList();
+        while (byPrompt.Count > 0)
+        {
+            var fitting = byPrompt.TakeWhile((group, index) => index == 0 || (index + 1) * group.Prompt.Count <= PrefillTokens).Count();
+            Prefill(byPrompt[..fitting]);
+            byPrompt.RemoveRange(0, fitting);
+        }
     }
 
-    /// <summary>Samples one token for every row that is not over, and computes what the next step needs.</summary>
+    /// <summary>Samples one token for every row, lets those leave that are over, and computes what the next step needs.</summary>
     /// <param name="onToken">Called for each token on this thread.</param>
-    /// <returns>False once all rows are over.</returns>
+    /// <returns>False once no rows are left.</returns>
     /// <exception cref="NotFiniteNumberException">The policy's logits are not numbers to sample from.</exception>
     public bool Step(Action<ResponseInProgress, SampledToken> onToken)
     {
-        var logits = MemoryMarshal.Cast<byte, float>(_logits.bytes);
-        foreach (var (response, logitsRow, _) in _rows)
+        foreach (var (response, logits, index) in _rows)
         {
-            if (response.IsOver)
-                continue;
             if (response.Cancelled.IsCancellationRequested)
                 response.Abandon();
             else
-                onToken(response, response.Continue(logits.Slice(logitsRow * _model.VocabularySize, _model.VocabularySize), _scratch));
+                onToken(response, response.Continue(Floats(logits).Slice(index * model.VocabularySize, model.VocabularySize), _scratch));
         }
 
-        if (_rows.All(r => r.Response.IsOver))
-            return false;
         RemoveFinishedRows();
+        if (_rows.Count == 0)
+            return false;
         Forward();
         return true;
     }
 
     public void Dispose()
     {
-        _logits.Dispose();
+        ReleaseLogits();
         _cache.Dispose();
     }
 
-    private Tensor Prefill(List<IReadOnlyList<int>> prompts, int longest)
+    /// <summary>
+    /// Shorter prompts are padded on the right: causal attention keeps the padding out of the prompt's own states, and
+    /// what the cache took in of it is forgotten.
+    /// </summary>
+    private void Prefill(List<(IReadOnlyList<int> Prompt, List<ResponseInProgress> Responses)> groups)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        var ids = new long[prompts.Count, longest];
-        var real = new long[prompts.Count, longest];
-        for (var row = 0; row < prompts.Count; row++)
+        var longest = groups[^1].Prompt.Count;
+        var ids = new long[groups.Count, longest];
+        foreach (var (row, (prompt, _)) in groups.Index())
         {
-            var padding = longest - prompts[row].Count;
-            for (var i = 0; i < prompts[row].Count; i++)
-                (ids[row, padding + i], real[row, padding + i]) = (prompts[row][i], 1);
+            for (var i = 0; i < prompt.Count; i++)
+                ids[row, i] = prompt[i];
         }
 
-        Tensor? mask = null, positions = null;
-        if (prompts.Any(p => p.Count < longest))
-        {
-            mask = tensor(real, device: _model.Device);                                           // (P, T)
-            positions = Attention.Positions(mask);
-        }
+        using var prompts = model.CreateCache(groups.Count, longest);
+        var hidden = model.Hidden(tensor(ids, device: model.Device), cache: prompts);             // (P, T, C)
+        var ends = tensor(groups.Select((group, row) => row * (long)longest + group.Prompt.Count - 1).ToArray(), device: model.Device);
+        var logits = OnHost(model.Logits(hidden.view(-1, hidden.shape[2]).index_select(0, ends))).DetachFromDisposeScope();  // (P, V)
+        _logits.Add(logits);
+        prompts.Truncate([.. groups.Select(group => (long)group.Prompt.Count)]);
 
-        var hidden = _model.Hidden(tensor(ids, device: _model.Device), positions, mask, _cache);  // (P, T, C)
-        return OnHost(_model.Logits(hidden.select(1, -1))).MoveToOuterDisposeScope();             // (P, V)
+        _cache.Join(prompts, [.. groups.Index().SelectMany(group => Enumerable.Repeat(group.Index, group.Item.Responses.Count))]);
+        _rows.AddRange(groups.Index().SelectMany(group => group.Item.Responses.Select(response => new Row(response, logits, group.Index))));
     }
 
     private void Forward()
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        var length = _cache.Length + 1;
-        var ids = tensor(_rows.Select(r => (long)r.Response.LastTokenId).ToArray(), device: _model.Device).unsqueeze(1);  // (B, 1)
-
-        Tensor? mask = null, positions = null;
-        if (_rows.Any(r => r.Padding > 0))
-        {
-            var padding = tensor(_rows.Select(r => (long)r.Padding).ToArray(), device: _model.Device).unsqueeze(1);       // (B, 1)
-            mask = arange(length, ScalarType.Int64, _model.Device).ge(padding);                   // (B, S)
-            // A finished row that is still computed along may run past the context: its result is not looked at.
-            positions = (_cache.Length - padding).clamp(max: _model.ContextLength - 1);           // (B, 1)
-        }
-
-        var hidden = _model.Hidden(ids, positions, mask, _cache);                                 // (B, 1, C)
-        _logits.Dispose();
-        _logits = OnHost(_model.Logits(hidden.select(1, 0))).DetachFromDisposeScope();            // (B, V)
-        _rows = [.. _rows.Select((r, i) => r with { LogitsRow = i })];
+        var ids = tensor(_rows.Select(row => (long)row.Response.LastTokenId).ToArray(), device: model.Device).unsqueeze(1);  // (B, 1)
+        var hidden = model.Hidden(ids, cache: _cache);                                            // (B, 1, C)
+        var logits = OnHost(model.Logits(hidden.select(1, 0))).DetachFromDisposeScope();          // (B, V)
+        ReleaseLogits();
+        _logits.Add(logits);
+        for (var row = 0; row < _rows.Count; row++)
+            _rows[row] = new(_rows[row].Response, logits, row);
     }
 
-    /// <summary>Taking rows out copies the cache, so a few finished ones are computed along before that pays.</summary>
+    /// <summary>As in the cache, the last row moves into the place of one that leaves.</summary>
     private void RemoveFinishedRows()
     {
-        var finished = _rows.Count(r => r.Response.IsOver);
-        if (finished == 0 || finished < _rows.Count / 8)
-            return;
-        SelectCacheRows(_rows.Index().Where(r => !r.Item.Response.IsOver).Select(r => (long)r.Index));
-        _rows.RemoveAll(r => r.Response.IsOver);
+        for (var row = _rows.Count - 1; row >= 0; row--)
+        {
+            if (!_rows[row].Response.IsOver)
+                continue;
+            _cache.Remove(row);
+            _rows[row] = _rows[^1];
+            _rows.RemoveAt(_rows.Count - 1);
+        }
     }
 
-    private void SelectCacheRows(IEnumerable<long> rows)
+    private void ReleaseLogits()
     {
-        using var scope = NewDisposeScope();
-        using var _ = no_grad();
-        _cache.Select(tensor(rows.ToArray(), device: _model.Device));
+        foreach (var logits in _logits)
+            logits.Dispose();
+        _logits.Clear();
     }
+
+    private static ReadOnlySpan<float> Floats(Tensor logits) => MemoryMarshal.Cast<byte, float>(logits.bytes);
 
     private static Tensor OnHost(Tensor logits) => logits.to(ScalarType.Float32).cpu().contiguous();
 
     /// <param name="Response">What is sampled.</param>
-    /// <param name="LogitsRow">Its row in the logits: its prompt's after the prefill, its own from then on.</param>
-    /// <param name="Padding">Places on the left that are not its own.</param>
-    private sealed record Row(ResponseInProgress Response, int LogitsRow, int Padding);
+    /// <param name="Logits">Of the place after its last token, among others'.</param>
+    /// <param name="Index">Its row there.</param>
+    private readonly record struct Row(ResponseInProgress Response, Tensor Logits, int Index);
 }

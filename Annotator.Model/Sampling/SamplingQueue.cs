@@ -1,6 +1,6 @@
 namespace Annotator.Model.Sampling;
 
-/// <summary>Requests that wait for the torch thread: bounded, first come first served, those of one policy batched.</summary>
+/// <summary>Requests that wait for the torch thread: bounded, first come first served.</summary>
 /// <param name="capacity">Jobs that may wait.</param>
 internal sealed class SamplingQueue(int capacity) : IDisposable
 {
@@ -35,39 +35,31 @@ internal sealed class SamplingQueue(int capacity) : IDisposable
         return true;
     }
 
-    /// <summary>
-    /// Waits for work: the job that came first and, as long as their rows fit beside its own, the others that wait for
-    /// the same policy. Jobs whose clients have gone are ended on the way.
-    /// </summary>
-    public IReadOnlyList<SamplingJob> Take(int maxRows, CancellationToken cancellationToken)
+    /// <summary>Takes the job that came first; null if none waits. Jobs whose clients have gone are ended on the way.</summary>
+    public SamplingJob? TryTake()
+    {
+        lock (_gate)
+        {
+            while (_waiting.First is { Value: var job })
+            {
+                _waiting.RemoveFirst();
+                if (!job.Cancelled.IsCancellationRequested)
+                    return job;
+                job.End(new OperationCanceledException());
+            }
+
+            return null;
+        }
+    }
+
+    /// <summary>Waits for a job and takes it.</summary>
+    public SamplingJob Take(CancellationToken cancellationToken)
     {
         while (true)
         {
-            _arrivals.Wait(cancellationToken);
-            var batch = new List<SamplingJob>();
-            lock (_gate)
-            {
-                var rows = 0;
-                for (var node = _waiting.First; node is not null;)
-                {
-                    var (job, at) = (node.Value, node);
-                    node = node.Next;
-                    if (job.Cancelled.IsCancellationRequested)
-                    {
-                        job.End(new OperationCanceledException());
-                        _waiting.Remove(at);
-                    }
-                    else if (batch.Count == 0 || (job.Policy == batch[0].Policy && rows + job.Rows <= maxRows))
-                    {
-                        batch.Add(job);
-                        rows += job.Rows;
-                        _waiting.Remove(at);
-                    }
-                }
-            }
-
-            if (batch.Count > 0)
-                return batch;  // arrivals counted for more jobs than are left only let a later wait pass in vain
+            if (TryTake() is { } job)
+                return job;
+            _arrivals.Wait(cancellationToken);  // may have counted a job that was taken since: then only to look again
         }
     }
 

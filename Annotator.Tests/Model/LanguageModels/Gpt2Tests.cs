@@ -102,23 +102,34 @@ public sealed class Gpt2Tests
     }
 
     [Fact]
-    public void One_prefill_serves_several_responses_and_finished_rows_are_dropped()
+    public void Sequences_of_different_lengths_join_a_cache_and_leave_it_and_the_others_see_no_difference()
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         using var policy = PolicyDirectory.Open(Oracles.Find("models/gpt2"));
-        var prompt = tensor(new long[] { 5, 6, 7, 8, 9, 10 }).view(2, 3);
-        using var cache = policy.Model.CreateCache(2, 8);
-        policy.Model.Hidden(prompt, cache: cache);
+        var model = policy.Model;
+        using var prompts = model.CreateCache(2, 4);
+        model.Hidden(tensor(new long[] { 5, 6, 0, 7, 8, 9 }).view(2, 3), cache: prompts);         // the first is padded on the right
+        prompts.Truncate([2, 3]);
 
-        cache.Expand(2);                                                                          // rows a a b b
-        cache.Select(tensor(new long[] { 1, 2 }));                                                // rows a b
-        var hidden = policy.Model.Hidden(tensor(new long[] { 11, 12 }).view(2, 1), cache: cache);
+        using var cache = model.CreateCache(0, 0);
+        cache.Join(prompts, [0, 1, 1]);
+        ShouldContinue([10, 11, 12], [[5, 6], [7, 8, 9], [7, 8, 9]]);
+        cache.Remove(0);                                                                          // the last takes its place
+        ShouldContinue([13, 14], [[7, 8, 9, 12], [7, 8, 9, 11]]);
+        cache.Join(prompts, [0]);
+        ShouldContinue([15, 16, 17], [[7, 8, 9, 12, 13], [7, 8, 9, 11, 14], [5, 6]]);
+        cache.Lengths.ShouldBe([6, 6, 3]);
 
-        var whole = cat([prompt, tensor(new long[] { 11, 12 }).view(2, 1)], 1);
-        hidden[.., -1].ShouldBeCloseTo([.. policy.Model.Hidden(whole)[.., -1].contiguous().data<float>()], LogitTolerance);
-        cache.Rows.ShouldBe(2);
-        cache.Length.ShouldBe(4);
+        void ShouldContinue(long[] next, long[][] soFar)
+        {
+            var hidden = model.Hidden(tensor(next).unsqueeze(1), cache: cache);
+            for (var row = 0; row < next.Length; row++)
+            {
+                var alone = model.Hidden(tensor((long[])[.. soFar[row], next[row]]).unsqueeze(0))[0, -1];
+                hidden[row, -1].ShouldBeCloseTo([.. alone.contiguous().data<float>()], LogitTolerance);
+            }
+        }
     }
 
     private static Tensor Matrix(System.Text.Json.Nodes.JsonNode rows) =>

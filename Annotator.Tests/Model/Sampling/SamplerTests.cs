@@ -169,6 +169,26 @@ public sealed class SamplerTests : IDisposable
     }
 
     [Fact]
+    public void Responses_join_a_running_batch_and_leave_it_and_each_is_what_it_is_alone()
+    {
+        using var policy = PolicyDirectory.Open(TinyPolicy.WriteRandom(_directory["policy"]));
+        var rows = Enumerable.Range(0, 40).Select(i => new ResponseInProgress(
+            [.. Enumerable.Range(0, 1 + i * 7 % 11).Select(j => 65 + j)], i, new() { MaxTokens = 1 + i * 5 % 17, Seed = 4 }, null, policy.EndOfTextId)).ToList();
+        var tokens = rows.ToDictionary(row => row, _ => new List<int>());
+        using var batch = new SamplingBatch(policy.Model);
+        var waiting = new Queue<ResponseInProgress>(rows);
+        while (waiting.Count > 0 || batch.Rows > 0)
+        {
+            while (batch.Rows < 8 && waiting.TryDequeue(out var next))
+                batch.Add([next]);
+            batch.Step((response, token) => tokens[response].Add(token.Id));
+        }
+
+        foreach (var (i, row) in rows.Index())
+            tokens[row].ShouldBe(Alone(policy, row.PromptTokenIds, i, new() { MaxTokens = 1 + i * 5 % 17, Seed = 4 }));
+    }
+
+    [Fact]
     public void Cancelling_ends_the_sampling()
     {
         using var policy = PolicyDirectory.Open(TinyPolicy.WriteRandom(_directory["policy"]));
@@ -221,7 +241,8 @@ public sealed class SamplerTests : IDisposable
         LanguageModel model, IReadOnlyList<ResponseInProgress> rows, Action<ResponseInProgress, int>? after = null)
     {
         var tokens = rows.ToDictionary(r => r, _ => new List<SampledToken>());
-        using var batch = new SamplingBatch(model, rows);
+        using var batch = new SamplingBatch(model);
+        batch.Add(rows);
         while (batch.Step((response, token) =>
         {
             tokens[response].Add(token);

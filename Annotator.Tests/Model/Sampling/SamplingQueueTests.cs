@@ -9,26 +9,17 @@ public sealed class SamplingQueueTests : IDisposable
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Fact]
-    public void Jobs_of_the_first_ones_policy_are_taken_together_as_long_as_they_fit()
+    public void Jobs_are_taken_in_the_order_in_which_they_came()
     {
-        var (first, other, second, large) = (Job("a", 4), Job("b", 1), Job("a", 4), Job("a", 60));
-        foreach (var job in new[] { first, other, second, large })
+        var jobs = new[] { Job("a", 4), Job("b", 1), Job("a", 60) };
+        foreach (var job in jobs)
             _queue.TryAdd(job).ShouldBeTrue();
 
-        _queue.Take(64, Cancellation).ShouldBe([first, second]);
-        _queue.Take(64, Cancellation).ShouldBe([other]);
-        _queue.Take(64, Cancellation).ShouldBe([large]);
-        _queue.Count.ShouldBe(0);
-    }
-
-    [Fact]
-    public void A_job_that_is_larger_than_a_batch_is_taken_alone()
-    {
-        var (huge, small) = (Job("a", 100), Job("a", 1));
-        _queue.TryAdd(huge);
-        _queue.TryAdd(small);
-        _queue.Take(64, Cancellation).ShouldBe([huge]);
-        _queue.Take(64, Cancellation).ShouldBe([small]);
+        _queue.TryTake().ShouldBe(jobs[0]);
+        _queue.Take(Cancellation).ShouldBe(jobs[1]);
+        _queue.Count.ShouldBe(1);
+        _queue.TryTake().ShouldBe(jobs[2]);
+        _queue.TryTake().ShouldBeNull();
     }
 
     [Fact]
@@ -37,7 +28,7 @@ public sealed class SamplingQueueTests : IDisposable
         for (var i = 0; i < 4; i++)
             _queue.TryAdd(Job("a", 1)).ShouldBeTrue();
         _queue.TryAdd(Job("a", 1)).ShouldBeFalse();
-        _queue.Take(1, Cancellation);
+        _queue.Take(Cancellation);
         _queue.TryAdd(Job("a", 1)).ShouldBeTrue();
     }
 
@@ -48,13 +39,13 @@ public sealed class SamplingQueueTests : IDisposable
         var waiting = Job("b", 1);
         _queue.TryAdd(gone);
         _queue.TryAdd(waiting);
-        _queue.Take(64, Cancellation).ShouldBe([waiting]);
+        _queue.Take(Cancellation).ShouldBe(waiting);
         await Should.ThrowAsync<OperationCanceledException>(async () => await gone.Tokens(Cancellation).GetAsyncEnumerator(Cancellation).MoveNextAsync());
     }
 
     [Fact]
     public void Waiting_ends_when_it_is_cancelled() =>
-        Should.Throw<OperationCanceledException>(() => _queue.Take(64, new CancellationToken(canceled: true)));
+        Should.Throw<OperationCanceledException>(() => _queue.Take(new CancellationToken(canceled: true)));
 
     public void Dispose() => _queue.Dispose();
 
