@@ -13,11 +13,24 @@
   document.addEventListener('click', e => {
     if (e.target.closest?.('[data-reload]')) { e.preventDefault(); location.reload(); }
   });
-  // The server no longer knows this circuit (it restarted): only a fresh page helps.
+
+  // A lost connection is tried again for as long as the page is open: a laptop may sleep for a night.
+  const attempts = { maxRetries: Infinity, retryIntervalMilliseconds: attempt => attempt === 0 ? 0 : Math.min(250 * 2 ** attempt, 5000) };
+  const manyAttempts = 6;
+  document.addEventListener('DOMContentLoaded', () => window.Blazor?.start({ circuit: { reconnectionOptions: attempts } }));
   // Heard on the way down, because the event does not bubble.
-  document.addEventListener('components-reconnect-state-changed', e => {
-    if (e.detail?.state === 'rejected' || e.detail?.state === 'resume-failed') location.reload();
+  document.addEventListener('components-reconnect-state-changed', ({ detail: { state, currentAttempt } }) => {
+    if (state === 'rejected' || state === 'resume-failed') reload();
+    else document.documentElement.dataset.connection = state === 'hide' ? 'live' : currentAttempt > manyAttempts ? 'away' : 'lost';
   }, true);
+  // The server is there and no longer knows this circuit (it restarted): only a fresh page helps. Not before the server
+  // answers once more: the browser's own page for a server that is away would not come back by itself.
+  const reload = async () => {
+    const answers = () => fetch('/shell.js', { method: 'HEAD', cache: 'no-store' }).then(answer => answer.ok, () => false);
+    while (!await answers()) await new Promise(again => setTimeout(again, 1000));
+    location.reload();
+  };
+
   apply();
 
   window.annotator = {

@@ -1,0 +1,111 @@
+using System.Text.RegularExpressions;
+using Annotator.Tests.Fixtures;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Playwright;
+using static Microsoft.Playwright.Assertions;
+
+namespace Annotator.Tests.Browser;
+
+/// <summary>The desk when the network or the server goes away under it.</summary>
+public sealed class ConnectionTests(Fixtures.Browser browser)
+{
+    private const float Patience = 60_000;
+
+    [Fact]
+    public async Task A_dropped_connection_is_told_in_a_calm_line_and_the_desk_goes_on_where_it_was()
+    {
+        await using var app = await WebApp.StartAsync();
+        var annotator = await SeatAsync(app);
+        await using var desk = await browser.OpenAsync(app, annotator);
+        var wire = await Wire.OfAsync(desk);
+        await desk.GoAsync("/");
+        await DeskKeys.JudgeAsync(desk, "1", 1);
+        await DeskKeys.ComparisonOnScreenAsync(desk);
+        var onScreen = await ComparisonAsync(desk);
+        var banner = desk.Page.GetByText("The connection was lost");
+
+        await wire.CutAsync();
+        await Expect(banner).ToBeVisibleAsync(new() { Timeout = Patience });
+        await desk.Page.Keyboard.PressAsync("2");
+        wire.Mend();
+
+        await Expect(banner).ToBeHiddenAsync(new() { Timeout = Patience });
+        (await ComparisonAsync(desk)).ShouldBe(onScreen, "a key without a connection is no answer");
+        await DeskKeys.JudgeAsync(desk, "2", 2);
+        (await JudgmentsAsync(app)).ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task After_a_restart_of_the_server_the_page_comes_back_by_itself_with_the_draft_and_repeats_no_judgment()
+    {
+        await using var app = await WebApp.StartAsync();
+        var annotator = await SeatAsync(app);
+        await using var desk = await browser.OpenAsync(app, annotator);
+        await desk.GoAsync("/");
+        await DeskKeys.JudgeAsync(desk, "1", 1);
+        await DeskKeys.ComparisonOnScreenAsync(desk);
+        var onScreen = await ComparisonAsync(desk);
+        await desk.Page.Keyboard.PressAsync("c");
+        await desk.Page.Keyboard.TypeAsync("half a thought");
+        await desk.Page.EvaluateAsync("delete document.documentElement.dataset.ready");
+
+        await app.RestartAsync();
+
+        await Expect(desk.Page.Locator("html[data-ready=true]")).ToBeAttachedAsync(new() { Timeout = Patience });
+        await DeskKeys.ComparisonOnScreenAsync(desk);
+        (await ComparisonAsync(desk)).ShouldBe(onScreen);
+        await desk.Page.Keyboard.PressAsync("c");
+        await Expect(desk.Page.GetByLabel("Comment", new() { Exact = true })).ToHaveValueAsync("half a thought");
+        await desk.Page.Keyboard.PressAsync("Escape");
+        await DeskKeys.JudgeAsync(desk, "2", 2);
+        (await JudgmentsAsync(app)).ShouldBe(2);
+    }
+
+    private static async Task<TestPerson> SeatAsync(WebApp app)
+    {
+        await using var db = app.OpenDb();
+        db.AddComparisons(db.StarterStudy().Id, 5);
+        return await app.CreateAnnotatorAsync();
+    }
+
+    private static async Task<string> ComparisonAsync(TestPage desk) => (await desk.Page.Locator(".desk").GetAttributeAsync("data-comparison"))!;
+
+    private static async Task<int> JudgmentsAsync(WebApp app)
+    {
+        await using var db = app.OpenDb();
+        return await db.Judgments.CountAsync();
+    }
+
+    /// <summary>A page's connection to the server, to be cut in the middle.</summary>
+    private sealed class Wire
+    {
+        private IWebSocketRoute? open;
+        private bool isCut;
+
+        /// <summary>Lies between the page and the server from its next connection on.</summary>
+        public static async Task<Wire> OfAsync(TestPage page)
+        {
+            var wire = new Wire();
+            await page.Page.RouteWebSocketAsync(new Regex("/_blazor"), route =>
+            {
+                if (wire.isCut)
+                {
+                    _ = route.CloseAsync();
+                    return;
+                }
+
+                wire.open = route;
+                route.ConnectToServer();
+            });
+            return wire;
+        }
+
+        public async Task CutAsync()
+        {
+            isCut = true;
+            await open!.CloseAsync();
+        }
+
+        public void Mend() => isCut = false;
+    }
+}
