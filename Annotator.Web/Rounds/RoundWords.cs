@@ -27,6 +27,9 @@ public static class RoundWords
     /// <summary>A moment, in UTC: "22 Nov 2026, 16:41 UTC".</summary>
     public static string Moment(DateTime? time) => time is { } at ? at.ToString("d MMM yyyy, HH:mm 'UTC'", CultureInfo.InvariantCulture) : "–";
 
+    /// <summary>The one time by which a round is known on every page: its start, or while it waits, when it was asked for.</summary>
+    public static DateTime When(Round round) => round.StartedAt ?? round.CreatedAt;
+
     /// <summary>The sentence on what a round takes and what it leaves out.</summary>
     public static string Preview(SelectionCounts counts)
     {

@@ -13,8 +13,9 @@ export function attach(plot) {
     if (near.length === 0) { hide(); return; }
 
     const closest = near.reduce((a, b) => Math.abs(b.point.x - at) < Math.abs(a.point.x - at) ? b : a).point;
-    const { x0, x1, y0, y1, xName } = plot.dataset;
-    const value = (low, high, share) => Number(low) + share * (Number(high) - Number(low));
+    const { x0, x1, y0, y1, xName, share } = plot.dataset;
+    const round = share ? percent : number;
+    const value = (low, high, place) => Number(low) + place * (Number(high) - Number(low));
     tip.textContent = [`${xName} ${Math.round(value(x0, x1, closest.x / 1000))}`]
       .concat(near.filter(s => Math.abs(s.point.x - closest.x) < 0.5)
         .map(s => `${s.name} ${round(value(y0, y1, 1 - s.point.y / 1000))}`)).join('\n');
@@ -27,4 +28,5 @@ export function attach(plot) {
 
 const points = line => [...line.getAttribute('d').matchAll(/[ML]([-\d.]+) ([-\d.]+)/g)].map(m => ({ x: Number(m[1]), y: Number(m[2]) }));
 const nearest = (all, x) => all.reduce((best, p) => best && Math.abs(best.x - x) <= Math.abs(p.x - x) ? best : p, null);
-const round = value => value.toLocaleString('en', { maximumSignificantDigits: 4 }).replace('-', '−');
+const number = value => value.toLocaleString('en', { maximumSignificantDigits: 4 }).replace('-', '−');
+const percent = value => `${Math.round(100 * value)}%`;

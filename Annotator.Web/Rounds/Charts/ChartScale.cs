@@ -24,14 +24,15 @@ public sealed record ChartScale(double Low, double High, IReadOnlyList<double> T
     }
 
     /// <summary>From <paramref name="low"/> to <paramref name="high"/> exactly, with ticks at the nice numbers between.</summary>
-    public static ChartScale Exactly(double low, double high, int steps = 4)
+    /// <param name="whole">Only whole numbers get a tick: the axis counts something.</param>
+    public static ChartScale Exactly(double low, double high, int steps = 4, bool whole = false)
     {
         if (high <= low)
         {
             high = low + 1;
         }
 
-        var step = NiceStep((high - low) / steps);
+        var step = Math.Max(whole ? 1 : 0, NiceStep((high - low) / steps));
         var ticks = new List<double>();
         for (var i = Math.Ceiling((low / step) - 1e-9); i * step <= high + (1e-9 * step); i++)
         {

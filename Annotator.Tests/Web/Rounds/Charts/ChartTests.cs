@@ -38,6 +38,14 @@ public sealed class ChartTests
     }
 
     [Fact]
+    public void A_steps_axis_has_no_tick_between_two_steps()
+    {
+        var scale = ChartScale.Exactly(0, 3, 7, whole: true);
+
+        scale.Ticks.Select(scale.Label).ShouldBe(["0", "1", "2", "3"]);
+    }
+
+    [Fact]
     public void Decimation_keeps_every_extreme_and_both_ends()
     {
         var points = Enumerable.Range(0, 10_000).Select(i => new ChartPoint(i, i switch { 4_321 => 50, 7_654 => -50, _ => Math.Sin(i / 100.0) })).ToList();
