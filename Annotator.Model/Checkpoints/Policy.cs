@@ -27,10 +27,24 @@ public sealed class Policy : IDisposable
         _ => null,
     };
 
+    /// <summary>All ids that end a response: <see cref="EndOfTextId"/> and those of config.json's <c>eos_token_id</c>, which can be several (text and turn).</summary>
+    public IReadOnlyList<int> EndIds { get => field ??= [.. EndOfTexts().Distinct()]; }
+
     /// <summary>The tokenizer, where text has to be read or written.</summary>
     /// <exception cref="PolicyException">There is none.</exception>
     public TextTokenizer RequireTokenizer() => Tokenizer
         ?? throw new PolicyException($"The policy {Directory} has no tokenizer files (vocab.json and merges.txt), so it can take token ids but no text.");
 
     public void Dispose() => Model.Dispose();
+
+    private IEnumerable<int> EndOfTexts()
+    {
+        if (EndOfTextId is { } first)
+            yield return first;
+        foreach (var id in Config["eos_token_id"] as JsonArray ?? [])
+        {
+            if (id is not null)
+                yield return id.GetValue<int>();
+        }
+    }
 }

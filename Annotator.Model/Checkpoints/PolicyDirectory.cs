@@ -97,6 +97,20 @@ public static class PolicyDirectory
         return ParseConfig(Path.Combine(path, ConfigFile));
     }
 
+    /// <summary>Bytes that the weights take once opened in Float32, from the files' headers alone.</summary>
+    /// <exception cref="PolicyException">They can't be read.</exception>
+    public static long WeightBytes(string path)
+    {
+        try
+        {
+            return WeightFiles(path).Sum(file => SafetensorsHeader.Read(file).Entries.Sum(entry => entry.Shape.Aggregate(1L, (product, extent) => product * extent))) * sizeof(float);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
+        {
+            throw new PolicyException($"The policy {path} can't be opened: {e.Message}", e);
+        }
+    }
+
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
     private static void RequireConfig(string path)

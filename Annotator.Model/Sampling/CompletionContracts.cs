@@ -7,20 +7,16 @@ namespace Annotator.Model.Sampling;
 // `return_token_ids`. Torch-free, so that the web app's client uses the same records. Read and write them with
 // CompletionJson.Default, e.g. PostAsJsonAsync("v1/completions", request, CompletionJson.Default.CompletionRequest).
 
-/// <summary>The body of <c>POST /v1/completions</c>. A null is a value left out: the server takes OpenAI's default.</summary>
-public sealed record CompletionRequest
+/// <summary>What a completion and a chat completion are asked for alike. A null is a value left out: the server takes OpenAI's default.</summary>
+public abstract record SamplingRequest
 {
     /// <summary>The policy's directory name under <c>--policies</c>, that is its hash.</summary>
     public string? Model { get; init; }
 
-    /// <summary>On the wire a string, an array of token ids, or an array of these.</summary>
-    [JsonConverter(typeof(CompletionPromptsConverter))]
-    public IReadOnlyList<CompletionPrompt>? Prompt { get; init; }
-
     /// <summary>Responses for each prompt; default 1.</summary>
     public int? N { get; init; }
 
-    /// <summary>Default 16.</summary>
+    /// <summary>Default 16 for a completion; for a chat what the context has room for.</summary>
     public int? MaxTokens { get; init; }
 
     /// <summary>Default 1; 0 is greedy.</summary>
@@ -45,9 +41,6 @@ public sealed record CompletionRequest
     [JsonConverter(typeof(StringsConverter))]
     public IReadOnlyList<string>? Stop { get; init; }
 
-    /// <summary>Asks for log-probabilities: of the sampled tokens (0), and of this many most probable ones (1 to 5).</summary>
-    public int? Logprobs { get; init; }
-
     /// <summary>Server-sent events, one chunk a token, then <c>data: [DONE]</c>.</summary>
     public bool? Stream { get; init; }
 
@@ -60,9 +53,20 @@ public sealed record CompletionRequest
     /// <summary>An opaque name of the caller; accepted and not used.</summary>
     public string? User { get; init; }
 
-    /// <summary>Whatever else was sent. The server refuses it by name, so that a misspelt option is not passed over.</summary>
+    /// <summary>Whatever else was sent. What would change the answer is refused by name, so that a misspelt option is not passed over.</summary>
     [JsonExtensionData]
     public Dictionary<string, JsonElement>? Unknown { get; set; }  // the serializer fills it after construction
+}
+
+/// <summary>The body of <c>POST /v1/completions</c>.</summary>
+public sealed record CompletionRequest : SamplingRequest
+{
+    /// <summary>On the wire a string, an array of token ids, or an array of these.</summary>
+    [JsonConverter(typeof(CompletionPromptsConverter))]
+    public IReadOnlyList<CompletionPrompt>? Prompt { get; init; }
+
+    /// <summary>Asks for log-probabilities: of the sampled tokens (0), and of this many most probable ones (1 to 5).</summary>
+    public int? Logprobs { get; init; }
 }
 
 /// <summary>One prompt: either its text or its token ids, the other is null.</summary>
@@ -132,7 +136,7 @@ public sealed record CompletionChoice
     public IReadOnlyList<int>? PromptTokenIds { get; init; }
 }
 
-/// <summary>Log-probabilities in nats under temperature 1 without truncation, one entry a sampled token (the end token too).</summary>
+/// <summary>Log-probabilities in nats under temperature 1 without truncation or penalty, one entry a sampled token (the end token too).</summary>
 public sealed record CompletionLogprobs
 {
     /// <summary>The tokens' texts; what is not UTF-8 by itself shows as U+FFFD.</summary>
@@ -197,6 +201,8 @@ public sealed record ErrorDetail(
     NumberHandling = JsonNumberHandling.Strict)]
 [JsonSerializable(typeof(CompletionRequest))]
 [JsonSerializable(typeof(CompletionResponse))]
+[JsonSerializable(typeof(ChatCompletionRequest))]
+[JsonSerializable(typeof(ChatCompletionResponse))]
 [JsonSerializable(typeof(ModelList))]
 [JsonSerializable(typeof(HealthReport))]
 [JsonSerializable(typeof(ErrorResponse))]

@@ -98,3 +98,34 @@ internal sealed class StringsConverter : JsonConverter<IReadOnlyList<string>>
         writer.WriteEndArray();
     }
 }
+
+/// <summary><c>"text"</c> or <c>[{"type":"text","text":"…"}, …]</c>. A part of another type is refused by its name.</summary>
+internal sealed class ChatContentConverter : JsonConverter<string>
+{
+    public override string? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+    {
+        if (reader.TokenType != JsonTokenType.StartArray)
+            return reader.TokenType == JsonTokenType.String ? reader.GetString() : throw new JsonException();
+
+        using var parts = JsonDocument.ParseValue(ref reader);
+        return string.Join('\n', parts.RootElement.EnumerateArray().Select(Text));
+    }
+
+    public override void Write(Utf8JsonWriter writer, string value, JsonSerializerOptions options) => writer.WriteStringValue(value);
+
+    private static string Text(JsonElement part)
+    {
+        if (part.ValueKind != JsonValueKind.Object || !part.TryGetProperty("type", out var type) || type.ValueKind != JsonValueKind.String)
+            throw new JsonException();
+        if (!type.ValueEquals("text"))
+            throw new UnsupportedPartException(type.GetString()!);
+        return part.TryGetProperty("text", out var text) && text.ValueKind == JsonValueKind.String ? text.GetString()! : throw new JsonException();
+    }
+}
+
+/// <summary>A part of a message's content that is no text, by its type.</summary>
+internal sealed class UnsupportedPartException(string type) : Exception
+{
+    /// <summary>OpenAI's name of it, e.g. <c>image_url</c>.</summary>
+    public string PartType { get; } = type;
+}

@@ -6,7 +6,7 @@ namespace Annotator.Model.Sampling;
 /// <summary>Why a response ended, as OpenAI's API spells it.</summary>
 public static class FinishReasons
 {
-    /// <summary>The end-of-text token was sampled, or a stop string came.</summary>
+    /// <summary>A token that ends texts or turns was sampled, or a stop string came.</summary>
     public const string Stop = "stop";
 
     /// <summary>max_tokens were sampled.</summary>
@@ -31,7 +31,7 @@ public sealed class ResponseInProgress
     private readonly TextTokenizer? _tokenizer;
     private readonly StreamingDecoder? _decoder;
     private readonly StopStrings _stop;
-    private readonly int? _endOfTextId;
+    private readonly IReadOnlyList<int> _endIds;
     private readonly int _mostProbable;
     private readonly List<int> _seen;
     private int _decoded;
@@ -40,7 +40,7 @@ public sealed class ResponseInProgress
     /// <param name="index">Among the n responses of this prompt.</param>
     /// <param name="options">Without fault.</param>
     /// <param name="tokenizer">Null leaves the text empty.</param>
-    /// <param name="endOfTextId">The token that ends a response; null if the policy has none.</param>
+    /// <param name="endIds">The tokens that end a response.</param>
     /// <param name="mostProbable">How many of the most probable tokens to report at each place.</param>
     /// <param name="cancelled">Takes the row out of its batch.</param>
     public ResponseInProgress(
@@ -48,7 +48,7 @@ public sealed class ResponseInProgress
         int index,
         SamplingOptions options,
         TextTokenizer? tokenizer,
-        int? endOfTextId,
+        IReadOnlyList<int> endIds,
         int mostProbable = 0,
         CancellationToken cancelled = default)
     {
@@ -59,7 +59,7 @@ public sealed class ResponseInProgress
         _tokenizer = tokenizer;
         _decoder = tokenizer is null ? null : new StreamingDecoder(tokenizer);
         _stop = new StopStrings(options.Stop);
-        _endOfTextId = endOfTextId;
+        _endIds = endIds;
         _mostProbable = mostProbable;
         _seen = options.RepetitionPenalty == 1 ? [] : [.. promptTokenIds];
     }
@@ -93,7 +93,7 @@ public sealed class ResponseInProgress
             _seen.Add(chosen.Id);
 
         var offset = _decoded;
-        var ended = chosen.Id == _endOfTextId;
+        var ended = _endIds.Contains(chosen.Id);
         var text = ended ? "" : Decode(chosen.Id);
         var finish = ended || _stop.Reached ? FinishReasons.Stop : Length == _options.MaxTokens ? FinishReasons.Length : null;
         IsOver = finish is not null;

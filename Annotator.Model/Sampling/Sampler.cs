@@ -72,7 +72,7 @@ public static class Sampler
 
     private static ResponseInProgress Begin(
         Policy policy, IReadOnlyList<int> prompt, int index, SamplingOptions options, CancellationToken cancellationToken) =>
-        new(prompt, index, options, policy.Tokenizer, policy.EndOfTextId, cancelled: cancellationToken);
+        new(prompt, index, options, policy.Tokenizer, policy.EndIds, cancelled: cancellationToken);
 
     /// <param name="groups">Responses to one prompt each, which share its prefill: they join together once there is room for all.</param>
     private static IEnumerable<SampledResponse> Finish(Policy policy, IEnumerable<Growing[]> groups, CancellationToken cancellationToken)

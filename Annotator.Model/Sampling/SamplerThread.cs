@@ -16,6 +16,7 @@ internal sealed partial class SamplerThread : IDisposable
     private const int JoiningTokens = 2048;
 
     private readonly ServingOptions _options;
+    private readonly ServingMetrics _metrics;
     private readonly ILogger _log;
     private readonly SamplingQueue _queue;
     private readonly CancellationTokenSource _stop = new();
@@ -26,11 +27,13 @@ internal sealed partial class SamplerThread : IDisposable
     private readonly Queue<(string Policy, PolicyAtWork Work, ResponseInProgress[] Responses)> _joining = [];
     private SamplingJob? _next;
 
-    public SamplerThread(ServingOptions options, ILogger<SamplerThread> log)
+    public SamplerThread(ServingOptions options, ServingMetrics metrics, ILogger<SamplerThread> log)
     {
         _options = options;
+        _metrics = metrics;
         _log = log;
         _queue = new SamplingQueue(options.QueueCapacity);
+        _metrics.Waiting = () => _queue.Count + (_next is null ? 0 : 1);
         _thread = new Thread(Run) { IsBackground = true, Name = "sampler" };
         _thread.Start();
     }
@@ -41,6 +44,7 @@ internal sealed partial class SamplerThread : IDisposable
     {
         if (_stop.IsCancellationRequested)
             throw CompletionException.Stopping();
+        job.Metrics = _metrics;
         if (!_queue.TryAdd(job))
             throw CompletionException.QueueFull(_queue.Capacity);
     }
@@ -63,8 +67,11 @@ internal sealed partial class SamplerThread : IDisposable
 
     private void Run()
     {
-        using var policies = new LoadedPolicies(_options.PoliciesDirectory, _options.KeptPolicies, LibTorch.PreferredDevice(),
-            onLoaded: (name, elapsed) => LogLoaded(name, elapsed.TotalSeconds));
+        using var policies = new LoadedPolicies(_options.PoliciesDirectory, _options.Memory, LibTorch.PreferredDevice())
+        {
+            OnLoaded = (name, elapsed) => LogLoaded(name, elapsed.TotalSeconds),
+            OnChanged = loaded => _metrics.Policies = loaded,
+        };
         try
         {
             while (true)
@@ -76,6 +83,8 @@ internal sealed partial class SamplerThread : IDisposable
                     if (work.IsDone)
                         Leave(name, work);
                 }
+
+                _metrics.Running = _work.Values.Sum(work => work.Rows);
             }
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)

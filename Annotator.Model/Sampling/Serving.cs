@@ -1,18 +1,17 @@
-using System.Net;
 using Annotator.Model.Checkpoints;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.Json;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
+using OpenTelemetry.Metrics;
 
 namespace Annotator.Model.Sampling;
 
 /// <summary>
-/// The HTTP side of <c>serve</c>: OpenAI's completions API over a directory of policies, on loopback. Requests are
+/// The HTTP side of <c>serve</c>: OpenAI's completions and chat completions over a directory of policies. Requests are
 /// checked here and sampled by <see cref="SamplerThread"/>.
 /// </summary>
 public static class Serving
@@ -33,55 +32,59 @@ public static class Serving
         builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting", LogLevel.None);  // a failed start reaches the caller, who says it in one sentence
         builder.Services.AddRoutingCore();
+        builder.Services.AddOpenTelemetry().WithMetrics(metrics => metrics
+            .AddMeter(ServingMetrics.MeterName)
+            .AddPrometheusExporter(exporter =>
+            {
+                exporter.ScrapeResponseCacheDurationMilliseconds = 0;
+                exporter.ScopeInfoEnabled = exporter.TargetInfoEnabled = false;  // there is one meter
+            }));
         builder.Services.AddSingleton(options);
+        builder.Services.AddSingleton<ServingMetrics>();
         builder.Services.AddSingleton<SamplerThread>();
 
         var app = builder.Build();
-        app.Use(AnswerErrorsAsync);
+        app.UseMiddleware<ErrorAnswers>();
+        app.UseMiddleware<Doorkeeper>();
         app.UseRouting();
-        app.MapGet("/health", context => context.Response.WriteAsJsonAsync(new HealthReport("ok"), CompletionJson.Default.HealthReport));
+        app.Use((context, next) => context.GetEndpoint() is null
+            ? throw CompletionException.NotFound(context.Request.Method, context.Request.Path)
+            : next(context));
+        app.MapGet(Doorkeeper.HealthPath, context => context.Response.WriteAsJsonAsync(new HealthReport("ok"), CompletionJson.Default.HealthReport));
         app.MapGet("/v1/models", context => context.Response.WriteAsJsonAsync(Models(options.PoliciesDirectory), CompletionJson.Default.ModelList));
         app.MapPost("/v1/completions", CompleteAsync);
-        app.MapFallback(context => throw new CompletionException(404, new($"There is nothing at {context.Request.Method} {context.Request.Path}.", "invalid_request_error", null, "not_found")));
+        app.MapPost("/v1/chat/completions", ChatAsync);
+        app.MapPrometheusScrapingEndpoint("/metrics").WithMetadata(new HttpMethodMetadata([HttpMethods.Get]));
         app.Lifetime.ApplicationStopping.Register(app.Services.GetRequiredService<SamplerThread>().Stop);
         return app;
     }
 
     private static async Task CompleteAsync(HttpContext context)
     {
-        var options = context.RequestServices.GetRequiredService<ServingOptions>();
-        var request = await CompletionRequestReader.ReadAsync(context.Request, context.RequestAborted);
+        var request = await CompletionRequestReader.ReadAsync(context.Request, CompletionJson.Default.CompletionRequest, context.RequestAborted);
         var job = CompletionRequestReader.Check(request, context.RequestAborted);
-        if (!IsPolicy(options.PoliciesDirectory, job.Policy))
+        await AnswerAsync(context, request, job, new CompletionShape(request, job));
+    }
+
+    private static async Task ChatAsync(HttpContext context)
+    {
+        var options = context.RequestServices.GetRequiredService<ServingOptions>();
+        var request = await CompletionRequestReader.ReadAsync(context.Request, CompletionJson.Default.ChatCompletionRequest, context.RequestAborted);
+        var job = CompletionRequestReader.Check(request, options.ChatTemplate, context.RequestAborted);
+        await AnswerAsync(context, request, job, new ChatShape(request, job));
+    }
+
+    private static async Task AnswerAsync(HttpContext context, SamplingRequest request, SamplingJob job, IAnswerShape shape)
+    {
+        var services = context.RequestServices;
+        if (!IsPolicy(services.GetRequiredService<ServingOptions>().PoliciesDirectory, job.Policy))
             throw CompletionException.UnknownModel(job.Policy);
 
-        context.RequestServices.GetRequiredService<SamplerThread>().Add(job);
-        var writer = new CompletionWriter(request, job);
+        services.GetRequiredService<SamplerThread>().Add(job);
+        var writer = new AnswerWriter(job, shape, withUsage: request.StreamOptions?.IncludeUsage == true);
         await (request.Stream == true
             ? writer.WriteStreamAsync(context.Response, context.RequestAborted)
             : writer.WriteWholeAsync(context.Response, context.RequestAborted));
-    }
-
-    private static async Task AnswerErrorsAsync(HttpContext context, RequestDelegate next)
-    {
-        try
-        {
-            // A name that some other site's owner points at this machine is not this machine's name (DNS rebinding).
-            if (!ServingOptions.IsLoopback(context.Request.Host.Host))
-                throw CompletionException.BadRequest($"This server answers to localhost only, not to \"{context.Request.Host.Host}\".");
-            await next(context);
-        }
-        catch (CompletionException e) when (!context.Response.HasStarted)
-        {
-            context.Response.StatusCode = e.Status;
-            if (e.Status == StatusCodes.Status429TooManyRequests)
-                context.Response.Headers.RetryAfter = "1";
-            await context.Response.WriteAsJsonAsync(new ErrorResponse(e.Detail), CompletionJson.Default.ErrorResponse);
-        }
-        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
-        {
-            // The client has gone; its rows leave the batch at the next step.
-        }
     }
 
     private static ModelList Models(string directory) => new(

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using Annotator.Model.Sampling;
 
 namespace Annotator.Web.Engine;
 
@@ -49,6 +50,8 @@ public sealed class ModelExecutable(ILogger<ModelExecutable> logger)
         };
         // Two torch processes on the same cores would spin each other to a standstill. It must be there before libgomp loads.
         start.Environment["OMP_WAIT_POLICY"] = "passive";
+        // A key meant for a server that is run by hand: this child listens on loopback, where its parent calls without one.
+        start.Environment.Remove(ServingOptions.KeyVariable);
         foreach (var part in (string[])[.. Nice(priority), DotnetHost(), AssemblyPath, .. arguments])
         {
             start.ArgumentList.Add(part);

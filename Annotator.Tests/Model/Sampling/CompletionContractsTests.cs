@@ -42,7 +42,7 @@ public sealed class CompletionContractsTests
             ReturnTokenIds = true,
         };
         JsonSerializer.Serialize(request, CompletionJson.Default.CompletionRequest).ShouldBe(
-            """{"model":"3f2a","prompt":"I liked","max_tokens":64,"top_p":0.9,"seed":7,"stop":["\n"],"return_token_ids":true}""");
+            """{"prompt":"I liked","model":"3f2a","max_tokens":64,"top_p":0.9,"seed":7,"stop":["\n"],"return_token_ids":true}""");
     }
 
     [Fact]

@@ -68,9 +68,9 @@ public sealed class SamplerTests : IDisposable
         var alone = Alone(policy, prompt, 0, options);
 
         // Neighbours with a longer prompt (so this one is padded), other options, and ends at other times.
-        var mine = new ResponseInProgress(prompt, 0, options, null, policy.EndOfTextId);
+        var mine = new ResponseInProgress(prompt, 0, options, null, policy.EndIds);
         var neighbours = Enumerable.Range(0, 9).Select(i => new ResponseInProgress(
-            [.. Enumerable.Range(60, 3 * i + 1)], i, new() { MaxTokens = 2 + 3 * i, Seed = 100 + i, Temperature = i / 8.0 }, null, policy.EndOfTextId));
+            [.. Enumerable.Range(60, 3 * i + 1)], i, new() { MaxTokens = 2 + 3 * i, Seed = 100 + i, Temperature = i / 8.0 }, null, policy.EndIds));
         var tokens = Run(policy.Model, [.. neighbours, mine]);
 
         tokens[mine].Select(t => t.Id).ShouldBe(alone);
@@ -156,8 +156,8 @@ public sealed class SamplerTests : IDisposable
         using var cancel = new CancellationTokenSource();
         var options = new SamplingOptions { MaxTokens = 30, Seed = 3 };
         IReadOnlyList<int> prompt = [65, 66];
-        var gone = new ResponseInProgress(prompt, 1, options, null, null, cancelled: cancel.Token);
-        var stays = new ResponseInProgress(prompt, 0, options, null, null);
+        var gone = new ResponseInProgress(prompt, 1, options, null, [], cancelled: cancel.Token);
+        var stays = new ResponseInProgress(prompt, 0, options, null, []);
         var tokens = Run(policy.Model, [gone, stays], after: (response, count) =>
         {
             if (response == gone && count == 5)
@@ -173,7 +173,7 @@ public sealed class SamplerTests : IDisposable
     {
         using var policy = PolicyDirectory.Open(TinyPolicy.WriteRandom(_directory["policy"]));
         var rows = Enumerable.Range(0, 40).Select(i => new ResponseInProgress(
-            [.. Enumerable.Range(0, 1 + i * 7 % 11).Select(j => 65 + j)], i, new() { MaxTokens = 1 + i * 5 % 17, Seed = 4 }, null, policy.EndOfTextId)).ToList();
+            [.. Enumerable.Range(0, 1 + i * 7 % 11).Select(j => 65 + j)], i, new() { MaxTokens = 1 + i * 5 % 17, Seed = 4 }, null, policy.EndIds)).ToList();
         var tokens = rows.ToDictionary(row => row, _ => new List<int>());
         using var batch = new SamplingBatch(policy.Model);
         var waiting = new Queue<ResponseInProgress>(rows);
@@ -233,7 +233,7 @@ public sealed class SamplerTests : IDisposable
 
     private static int[] Alone(Policy policy, IReadOnlyList<int> prompt, int index, SamplingOptions options)
     {
-        var response = new ResponseInProgress(prompt, index, options, null, policy.EndOfTextId);
+        var response = new ResponseInProgress(prompt, index, options, null, policy.EndIds);
         return [.. Run(policy.Model, [response])[response].Select(t => t.Id)];
     }
 

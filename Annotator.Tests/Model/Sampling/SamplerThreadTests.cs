@@ -1,3 +1,4 @@
+using Annotator.Model.Checkpoints;
 using Annotator.Model.Sampling;
 using Annotator.Tests.Fixtures;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -8,13 +9,15 @@ namespace Annotator.Tests.Model.Sampling;
 public sealed class SamplerThreadTests : IDisposable
 {
     private readonly TemporaryDirectory _policies = new();
+    private readonly ServingMetrics _metrics = new();
     private readonly SamplerThread _thread;
 
     public SamplerThreadTests()
     {
         foreach (var name in new[] { "one", "two", "three", "four" })
             TinyPolicy.WriteRandom(_policies[name], contextLength: 4096);
-        _thread = new(new() { PoliciesDirectory = _policies.Path, Urls = [] }, NullLogger<SamplerThread>.Instance);
+        var roomForThree = 3 * PolicyDirectory.WeightBytes(_policies["one"]);
+        _thread = new(new() { PoliciesDirectory = _policies.Path, Urls = [], Memory = roomForThree }, _metrics, NullLogger<SamplerThread>.Instance);
     }
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
@@ -85,6 +88,7 @@ public sealed class SamplerThreadTests : IDisposable
     public void Dispose()
     {
         _thread.Dispose();
+        _metrics.Dispose();
         _policies.Dispose();
     }
 

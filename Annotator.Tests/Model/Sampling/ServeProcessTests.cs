@@ -49,7 +49,9 @@ public sealed class ServeProcessTests : IDisposable
     }
 
     [Theory]
-    [InlineData("--urls", "http://0.0.0.0:5100", "loopback only")]
+    [InlineData("--urls", "http://0.0.0.0:5100", "give the server a key")]
+    [InlineData("--memory", "plenty", "an amount like 8GiB")]
+    [InlineData("--chat-template", "jinja", "must be one of plain, chatml, llama-3, zephyr")]
     [InlineData("--urls", "5100", "needs addresses like")]
     [InlineData("--threads", "-1", "--threads must be 0")]
     public async Task Arguments_that_make_no_sense_are_exit_code_2(string option, string value, string says)
