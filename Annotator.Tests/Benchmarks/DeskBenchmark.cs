@@ -78,7 +78,7 @@ public sealed class DeskBenchmark(Fixtures.Browser browser)
             comparison.JudgmentCount = 1;
             db.Judgments.Add(new()
             {
-                ComparisonId = comparison.Id, AnnotatorId = people[i % Annotators].Current.Id, Verdict = Verdict.Ranked, Ranking = [[0], [1]],
+                ComparisonId = comparison.Id, StudyId = study.Id, PolicyId = comparison.PolicyId, PromptId = comparison.PromptId, AnnotatorId = people[i % Annotators].Current.Id, Verdict = Verdict.Ranked, Ranking = [[0], [1]],
                 SidesShown = [0, 1], Seconds = 5, GuidelinesVersion = 1, RequestId = Guid.NewGuid(), CreatedAt = DateTime.UtcNow.AddDays(-1),
             });
         }
@@ -124,7 +124,7 @@ public sealed class DeskBenchmark(Fixtures.Browser browser)
     private static async Task<DeskSession> OpenAsync(WebApp app, Seat seat)
     {
         var desk = app.Services.GetRequiredService<Desk>();
-        var session = new DeskSession(desk, seat, (await desk.StudyAsync(Cancel))!, TimeProvider.System, TimeSpan.Zero, NullLogger<DeskSession>.Instance);
+        var session = new DeskSession(desk, seat, (await desk.StudyAsync(cancel: Cancel))!, TimeProvider.System, TimeSpan.Zero, NullLogger<DeskSession>.Instance);
         await session.OpenAsync();
         return session;
     }

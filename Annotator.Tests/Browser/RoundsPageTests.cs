@@ -35,7 +35,7 @@ public sealed class RoundsPageTests(WebApp app, Fixtures.Browser browser) : ICla
         foreach (var i in Enumerable.Range(0, 12))
         {
             var prompt = new Prompt { StudyId = studyId, Text = $"Film {i}", CreatedAt = DateTime.UtcNow };
-            var comparison = new Comparison { StudyId = studyId, Prompt = prompt, PolicyId = policy.Id, CreatedAt = DateTime.UtcNow };
+            var comparison = new Comparison { StudyId = studyId, Prompt = prompt, PolicyId = policy.Id, QueueOrder = i, CreatedAt = DateTime.UtcNow };
             foreach (var (position, text) in new[] { $" is good, says person {i}.", " is bad." }.Index())
             {
                 comparison.Responses.Add(new()
@@ -49,7 +49,7 @@ public sealed class RoundsPageTests(WebApp app, Fixtures.Browser browser) : ICla
             await db.SaveChangesAsync(cancellation);
             db.Judgments.Add(new()
             {
-                ComparisonId = comparison.Id, AnnotatorId = admin.Current.Id, Verdict = Verdict.Ranked, Ranking = i < 10 ? [[0], [1]] : [[0, 1]], SidesShown = [0, 1],
+                ComparisonId = comparison.Id, StudyId = studyId, PolicyId = policy.Id, PromptId = prompt.Id, AnnotatorId = admin.Current.Id, Verdict = Verdict.Ranked, Ranking = i < 10 ? [[0], [1]] : [[0, 1]], SidesShown = [0, 1],
                 Seconds = 2, GuidelinesVersion = 1, RequestId = Guid.NewGuid(), CreatedAt = DateTime.UtcNow,
             });
         }

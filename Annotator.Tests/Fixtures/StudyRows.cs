@@ -60,13 +60,22 @@ public static class StudyRows
         this AnnotatorDbContext db, long studyId, int count, long? promptId = null, ComparisonPurpose purpose = ComparisonPurpose.Train)
     {
         ArgumentNullException.ThrowIfNull(db);
+        var study = db.Studies.AsNoTracking().Single(s => s.Id == studyId);
         var policy = db.Policies.Where(p => p.StudyId == studyId).OrderByDescending(p => p.Number).First();
+        var prompts = Enumerable.Range(0, count).Select(i => promptId is { } id
+            ? db.Prompts.Single(p => p.Id == id)
+            : new Prompt { StudyId = studyId, Text = Reviews[i % Reviews.Length].Prompt, CreatedAt = Made }).ToList();
+        db.Prompts.AddRange(prompts.Where(p => p.Id == 0));
+        db.SaveChanges();
         var added = new List<Comparison>();
-        foreach (var i in Enumerable.Range(0, count))
+        foreach (var (i, prompt) in prompts.Index())
         {
             var review = Reviews[i % Reviews.Length];
-            var prompt = promptId is { } id ? db.Prompts.Single(p => p.Id == id) : new Prompt { StudyId = studyId, Text = review.Prompt, CreatedAt = Made };
-            var comparison = new Comparison { StudyId = studyId, Prompt = prompt, PolicyId = policy.Id, Purpose = purpose, CreatedAt = Made };
+            var comparison = new Comparison
+            {
+                StudyId = studyId, Prompt = prompt, PolicyId = policy.Id, Purpose = purpose, OpenPlaces = study.Task.Overlap,
+                QueueOrder = QueueOrder.Of(policy.Number, prompt.Priority, prompt.Id), CreatedAt = Made,
+            };
             comparison.Responses.Add(new() { Position = 0, Response = NewResponse(prompt, policy, review.First) });
             comparison.Responses.Add(new() { Position = 1, Response = NewResponse(prompt, policy, review.Second) });
             db.Comparisons.Add(comparison);

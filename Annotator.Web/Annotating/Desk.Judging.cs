@@ -4,185 +4,227 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Annotator.Web.Annotating;
 
-/// <content>Judgments are only ever added: a second look supersedes, an undo withdraws.</content>
+/// <content>Judging. Judgments are only ever added.</content>
 public sealed partial class Desk
 {
-    public const int MaxCommentLength = 4000;
+    private const string NotThere = "This comparison is not there any more: reload the page to go on.";
 
     /// <summary>
     /// Writes a judgment down and leases the comparison after the prefetched one, in one transaction: each costs a wait for
-    /// the disk. Returns once it is committed. A repeat of the same press, or of a comparison that the annotator judged in
-    /// another window, adds no judgment.
+    /// the disk. Returns once it is committed. A repeat of the same press adds nothing and answers as the first did; of a
+    /// comparison that the annotator judged in another window, or whose places others have taken since the lease ran out,
+    /// nothing is added either.
     /// </summary>
-    /// <exception cref="ArgumentException">A skip without a reason, or a reason without a skip.</exception>
-    /// <exception cref="RefusedException">The comparison is not there any more, or the comment is too long.</exception>
+    /// <exception cref="ArgumentException">An answer that fits neither the comparison nor the study: <see cref="JudgeCheck"/>.</exception>
+    /// <exception cref="RefusedException">Something that the annotator can set right, or the comparison is not there any more.</exception>
     public async Task<JudgeResult> JudgeAsync(Seat seat, JudgeRequest request, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(seat);
-        Check(request);
+        ArgumentNullException.ThrowIfNull(request);
         var me = seat.RequireAnnotator();
-        var id = request.Comparison.Id;
-        var added = false;
-        long? next;
-        bool kept;
         await using var db = await contexts.CreateDbContextAsync(cancel);
+        await CheckAsync(db, seat, request, cancel);
+        Study study;
+        Lease? next, prefetched;
+        (JudgeOutcome Outcome, Judgment? Judgment, bool Added) answered;
         using (await gate.EnterAsync(cancel))
         {
             await using var transaction = await db.Database.BeginTransactionAsync(cancel);
             var now = Now;
-            // The judged one and the prefetched one: the lease of the latter is renewed in the same breath.
-            var desk = await db.Comparisons.Where(c => c.Id == id || c.LeasedToId == me).ToListAsync(cancel);
-            var comparison = desk.SingleOrDefault(c => c.Id == id && c.StudyId == seat.StudyId)
-                ?? throw new RefusedException("This comparison is not there any more: reload the page to go on.");
-            var earlier = await db.Judgments.AsNoTracking()
-                .Where(j => j.RequestId == request.RequestId || (j.ComparisonId == id && j.AnnotatorId == me && !j.IsSuperseded))
-                .Select(j => new { j.Id, j.RequestId, j.Verdict })
-                .ToListAsync(cancel);
-            var withdrawn = earlier.SingleOrDefault(j => j.Verdict == Verdict.Withdrawn);
-            if (earlier.TrueForAll(j => j == withdrawn))
-            {
-                if (withdrawn is not null)
-                {
-                    await SupersedeAsync(db, withdrawn.Id, cancel);
-                }
+            var queue = new ComparisonQueue(db, sideOrder, seat.StudyId, me, now);
+            await queue.SweepAsync(cancel);
+            study = await db.Studies.SingleAsync(s => s.Id == seat.StudyId, cancel);
+            var desk = await db.Leases.Include(l => l.Comparison).Where(l => l.AnnotatorId == me && l.StudyId == study.Id).ToListAsync(cancel);
+            var lease = desk.Find(l => l.ComparisonId == request.Comparison.Id);
 
-                db.Judgments.Add(NewJudgment(request, me, now, withdrawn?.Id));
-                comparison.JudgmentCount++;
-                added = true;
+            answered = await AnswerAsync(db, study, lease, me, request, now, cancel);
+            if (lease is not null)
+            {
+                queue.Drop(lease);
             }
 
-            Release(comparison, me);
-            var prefetched = desk.Find(c => c.Id == request.PrefetchedId && c.Id != id && c.RetiredAt is null);
-            kept = prefetched is not null;
+            prefetched = desk.Find(l => l.ComparisonId == request.PrefetchedId && l != lease && l.Comparison!.RetiredAt is null);
             if (prefetched is not null)
             {
-                prefetched.LeaseExpiresAt = now + Lease;
+                prefetched.ExpiresAt = now + Lease;
             }
 
-            await SaveAsync(db, cancel);
+            await db.SaveWithoutSavepointAsync(cancel);
             // A tick later, so that a reload finds them in this order.
-            next = await LeaseAsync(db, seat.StudyId, me, kept ? [prefetched!.Id] : [], now, now + Lease + TimeSpan.FromTicks(1), cancel);
+            next = await queue.TakeAsync(
+                prefetched is null ? [] : [prefetched.ComparisonId], now + Lease + TimeSpan.FromTicks(1), await RoomAsync(db, seat, cancel), cancel);
+            await db.SaveWithoutSavepointAsync(cancel);
             await MarkSeenAsync(db, me, now, cancel);
             await transaction.CommitAsync(cancel);
         }
 
-        if (added)
+        if (answered.Added)
         {
-            await TellAsync(db, seat.StudyId, cancel);
+            feed.Publish(new JudgmentCounted(study.Id, study.JudgmentCount));
         }
 
-        return new(AlreadyJudged: !added, await CountAsync(db, seat, cancel), kept, await ShowAsync(db, next, me, cancel));
+        return new(answered.Outcome, await CountAsync(db, seat, cancel), prefetched is not null, await ShowAsync(db, next, cancel))
+        {
+            Gold = study.Task.ShowsGoldFeedback && answered.Judgment is { GoldCorrect: { } correct, Comparison.GoldRanking: { } ranking } ? new(correct, ranking) : null,
+        };
     }
 
-    /// <summary>
-    /// Withdraws the annotator's last standing judgment of the study and leases its comparison to them again, as the
-    /// first on the desk; null if there is nothing to take back. A repeat of the same press withdraws nothing more.
-    /// </summary>
-    public async Task<UndoResult?> UndoAsync(Seat seat, Guid requestId, CancellationToken cancel = default)
+    /// <summary>Before anybody else has to wait: is it an answer to this comparison that the study takes?</summary>
+    private static async Task CheckAsync(AnnotatorDbContext db, Seat seat, JudgeRequest request, CancellationToken cancel)
     {
-        ArgumentNullException.ThrowIfNull(seat);
-        var (me, studyId) = (seat.RequireAnnotator(), seat.StudyId);
-        Judgment? last;
-        await using var db = await contexts.CreateDbContextAsync(cancel);
-        using (await gate.EnterAsync(cancel))
+        var task = await db.Studies.AsNoTracking().Where(s => s.Id == seat.StudyId).Select(s => s.Task).SingleOrDefaultAsync(cancel);
+        var responses = db.Comparisons.Where(c => c.Id == request.Comparison.Id && c.StudyId == seat.StudyId).SelectMany(c => c.Responses);
+        var count = await responses.CountAsync(cancel);
+        if (task is null || count == 0)
         {
-            await using var transaction = await db.Database.BeginTransactionAsync(cancel);
-            var now = Now;
-            last = await db.Judgments.AsNoTracking().Where(j => j.RequestId == requestId && j.AnnotatorId == me).Select(j => j.Supersedes).FirstOrDefaultAsync(cancel);
-            if (last is null)
-            {
-                last = await db.Judgments.AsNoTracking()
-                    .Where(j => j.AnnotatorId == me && !j.IsSuperseded && j.Verdict != Verdict.Withdrawn && j.Comparison!.StudyId == studyId)
-                    .OrderByDescending(j => j.CreatedAt).ThenByDescending(j => j.Id)
-                    .FirstOrDefaultAsync(cancel);
-                if (last is null)
-                {
-                    return null;
-                }
-
-                await SupersedeAsync(db, last.Id, cancel);
-                db.Judgments.Add(Withdrawal(last, requestId, now));
-                var desk = await db.Comparisons.Where(c => c.Id == last.ComparisonId || c.LeasedToId == me).ToListAsync(cancel);
-                foreach (var comparison in desk)
-                {
-                    if (comparison.Id == last.ComparisonId)
-                    {
-                        comparison.JudgmentCount--;
-                        comparison.LeasedToId = me;
-                        comparison.LeaseExpiresAt = now + Lease;
-                    }
-                    else
-                    {
-                        // A tick later: after a reload the one that was taken back is on screen, this one behind it.
-                        comparison.LeaseExpiresAt = now + Lease + TimeSpan.FromTicks(1);
-                    }
-                }
-
-                await SaveAsync(db, cancel);
-                await transaction.CommitAsync(cancel);
-            }
+            throw new RefusedException(NotThere);
         }
 
-        await TellAsync(db, studyId, cancel);
-        var shown = await ShowAsync(db, last.ComparisonId, me, cancel);
-        return new(shown! with { Comment = last.Comment }, AnswerOf(last), await CountAsync(db, seat, cancel));
+        var original = request.Edit is { Position: var position }
+            ? await responses.Where(r => r.Position == position).Select(r => r.Response!.Text).SingleOrDefaultAsync(cancel)
+            : null;
+        JudgeCheck.Check(request, task, count, original);
     }
 
-    private async Task TellAsync(AnnotatorDbContext db, long studyId, CancellationToken cancel) =>
-        feed.Publish(new JudgmentCounted(studyId, await db.Comparisons.Where(c => c.StudyId == studyId).SumAsync(c => c.JudgmentCount, cancel)));
-
-    private static void Check(JudgeRequest request)
+    /// <summary>Adds the judgment if it may be added.</summary>
+    private static async Task<(JudgeOutcome Outcome, Judgment? Judgment, bool Added)> AnswerAsync(
+        AnnotatorDbContext db, Study study, Lease? lease, string me, JudgeRequest request, DateTime now, CancellationToken cancel)
     {
-        ArgumentNullException.ThrowIfNull(request);
-        if ((request.Answer == Answer.Skip) != request.SkipReason.HasValue)
+        var comparison = lease?.Comparison ?? await db.Comparisons.SingleOrDefaultAsync(c => c.Id == request.Comparison.Id, cancel)
+            ?? throw new RefusedException(NotThere);
+        var origin = lease is { IsRepeat: true } ? JudgmentOrigin.Repeat : JudgmentOrigin.Queue;
+        var earlier = await db.Judgments
+            .Where(j => j.RequestId == request.RequestId || (j.ComparisonId == comparison.Id && j.AnnotatorId == me && j.Origin == origin && !j.IsSuperseded))
+            .ToListAsync(cancel);
+        if (earlier.Find(j => j.RequestId == request.RequestId) is { } same)
         {
-            throw new ArgumentException("A skip needs a reason, and only a skip has one.", nameof(request));
+            return (JudgeOutcome.Judged, same, false);
         }
 
-        if (request.Comment?.Length > MaxCommentLength)
+        var current = earlier.SingleOrDefault();
+        if (current is { Verdict: not Verdict.Withdrawn })
         {
-            throw new RefusedException($"The comment has {request.Comment.Length} characters; at most {MaxCommentLength} are kept: shorten it.");
+            return (JudgeOutcome.AlreadyJudged, null, false);
+        }
+
+        if (lease is null && comparison is { OpenPlaces: <= 0, Purpose: not ComparisonPurpose.Gold })
+        {
+            return (JudgeOutcome.TakenOver, null, false);
+        }
+
+        var judgment = await AddAsync(db, comparison, origin, current, me, request, now, cancel);
+        Count(study, comparison, origin, 1);
+        return (JudgeOutcome.Judged, judgment, true);
+    }
+
+    /// <summary>One judgment more or less. A repeat counts nowhere, and everybody may judge a gold comparison.</summary>
+    private static void Count(Study study, Comparison comparison, JudgmentOrigin origin, int by)
+    {
+        if (origin == JudgmentOrigin.Queue)
+        {
+            study.JudgmentCount += by;
+            comparison.JudgmentCount += by;
+            comparison.OpenPlaces -= comparison.Purpose == ComparisonPurpose.Gold ? 0 : by;
         }
     }
 
-    private static Judgment NewJudgment(JudgeRequest request, string me, DateTime now, long? supersedes) => new()
+    /// <summary>Adds a judgment with its edit, in the place of another if there is one. The draft has served.</summary>
+    private static async Task<Judgment> AddAsync(
+        AnnotatorDbContext db, Comparison comparison, JudgmentOrigin origin, Judgment? superseded, string me, JudgeRequest request, DateTime now, CancellationToken cancel)
     {
-        ComparisonId = request.Comparison.Id,
-        AnnotatorId = me,
-        Verdict = request.Verdict,
-        Ranking = request.Ranking,
-        SkipReason = request.SkipReason,
-        Comment = string.IsNullOrWhiteSpace(request.Comment) ? null : request.Comment.Trim(),
-        SidesShown = [.. request.Comparison.Sides],
-        Seconds = Math.Round(Math.Max(0, request.Seconds), 3),
-        GuidelinesVersion = request.GuidelinesVersion,
-        SupersedesId = supersedes,
-        RequestId = request.RequestId,
-        CreatedAt = now,
-    };
+        if (superseded is not null)
+        {
+            // Saved before the new row is added: the database allows one current judgment an annotator and comparison.
+            superseded.IsSuperseded = true;
+            await db.SaveWithoutSavepointAsync(cancel);
+        }
 
-    private static Judgment Withdrawal(Judgment judgment, Guid requestId, DateTime now) => new()
+        var judgment = new Judgment
+        {
+            ComparisonId = comparison.Id,
+            Comparison = comparison,
+            AnnotatorId = me,
+            StudyId = comparison.StudyId,
+            PolicyId = comparison.PolicyId,
+            PromptId = comparison.PromptId,
+            Origin = origin,
+            Verdict = request.Verdict,
+            Ranking = request.Ranking,
+            Strength = request.Strength,
+            SkipReason = request.SkipReason,
+            Comment = string.IsNullOrWhiteSpace(request.Comment) ? null : request.Comment.Trim(),
+            Reasons = [.. request.Reasons.Distinct()],
+            Flags = FlagsOf(request),
+            OrderUntouched = request is { Answer: Answer.Ranked, OrderUntouched: true },
+            GoldCorrect = GoldAnswer.IsCorrect(comparison.GoldRanking, request),
+            SidesShown = [.. request.Comparison.Sides],
+            Seconds = Math.Round(Math.Max(0, request.Seconds), 3),
+            GuidelinesVersion = request.GuidelinesVersion,
+            SupersedesId = superseded?.Id,
+            RequestId = request.RequestId,
+            CreatedAt = now,
+        };
+        db.Judgments.Add(judgment);
+        if (request.Edit is { } edit)
+        {
+            await AddEditAsync(db, judgment, edit, cancel);
+        }
+
+        await db.Drafts.Where(d => d.AnnotatorId == me && d.ComparisonId == comparison.Id).ExecuteDeleteAsync(cancel);
+        return judgment;
+    }
+
+    private static ResponseFaults[]? FlagsOf(JudgeRequest request) =>
+        request.Flags is { } flags && flags.Values.Any(flag => flag != ResponseFaults.None)
+            ? [.. Enumerable.Range(0, request.Comparison.Sides.Count).Select(position => flags.GetValueOrDefault(position))]
+            : null;
+
+    /// <summary>The edited response, preferred to its original by its author: a comparison of its own that nobody else gets.</summary>
+    private static async Task AddEditAsync(AnnotatorDbContext db, Judgment judgment, ResponseEdit edit, CancellationToken cancel)
     {
-        ComparisonId = judgment.ComparisonId,
-        AnnotatorId = judgment.AnnotatorId,
-        Verdict = Verdict.Withdrawn,
-        SidesShown = judgment.SidesShown,
-        Seconds = 0,
-        GuidelinesVersion = judgment.GuidelinesVersion,
-        SupersedesId = judgment.Id,
-        RequestId = requestId,
-        CreatedAt = now,
-    };
-
-    private static Answer AnswerOf(Judgment judgment) => judgment switch
-    {
-        { Verdict: Verdict.BothBad } => Answer.BothBad,
-        { Verdict: Verdict.Skipped } => Answer.Skip,
-        { Ranking: [[var best], ..] } => best == judgment.SidesShown[0] ? Answer.Left : Answer.Right,
-        _ => Answer.Tie,
-    };
-
-    // Before the new row is added: the database allows one current judgment an annotator and comparison.
-    private static Task<int> SupersedeAsync(AnnotatorDbContext db, long judgmentId, CancellationToken cancel) =>
-        db.Judgments.Where(j => j.Id == judgmentId).ExecuteUpdateAsync(set => set.SetProperty(j => j.IsSuperseded, true), cancel);
+        var original = await db.ComparisonResponses.Where(r => r.ComparisonId == judgment.ComparisonId && r.Position == edit.Position)
+            .Select(r => r.Response!).SingleAsync(cancel);
+        var edited = new Response
+        {
+            PromptId = original.PromptId,
+            AuthorId = judgment.AnnotatorId,
+            EditedFrom = original,
+            Text = edit.Text,
+            PromptTokenIds = original.PromptTokenIds,
+            Sampling = new(),
+            Seed = 0,
+            FinishReason = "stop",
+            CreatedAt = judgment.CreatedAt,
+        };
+        var comparison = new Comparison
+        {
+            StudyId = judgment.StudyId,
+            PromptId = judgment.PromptId,
+            PolicyId = judgment.PolicyId,
+            Purpose = ComparisonPurpose.Edit,
+            QueueOrder = judgment.Comparison!.QueueOrder,
+            JudgmentCount = 1,
+            OpenPlaces = 0,
+            CreatedAt = judgment.CreatedAt,
+        };
+        comparison.Responses.Add(new() { Position = 0, Response = original });
+        comparison.Responses.Add(new() { Position = 1, Response = edited });
+        db.Judgments.Add(new()
+        {
+            Comparison = comparison,
+            AnnotatorId = judgment.AnnotatorId,
+            StudyId = judgment.StudyId,
+            PolicyId = judgment.PolicyId,
+            PromptId = judgment.PromptId,
+            Origin = JudgmentOrigin.Edit,
+            GivenWith = judgment,
+            Verdict = Verdict.Ranked,
+            Ranking = [[1], [0]],
+            SidesShown = [0, 1],
+            Seconds = judgment.Seconds,
+            GuidelinesVersion = judgment.GuidelinesVersion,
+            RequestId = Guid.NewGuid(),
+            CreatedAt = judgment.CreatedAt,
+        });
+    }
 }

@@ -6,9 +6,9 @@ using Microsoft.EntityFrameworkCore;
 namespace Annotator.Web.Annotating;
 
 /// <summary>
-/// The desk's operations: lease the next comparison, judge it, take a judgment back. Each is one short transaction
-/// that takes SQLite's write lock up front, so two annotators are never handed the same comparison and two tabs never
-/// judge one twice.
+/// The desk's operations: lease the next comparison, judge it, look at it again. Each is one short transaction that takes
+/// SQLite's write lock up front, so a comparison is never handed to more annotators than the study wants judgments of it,
+/// and two tabs never judge one twice.
 /// </summary>
 public sealed partial class Desk(
     IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, SideOrder sideOrder, LiveFeed feed, TimeProvider clock)
@@ -21,76 +21,67 @@ public sealed partial class Desk(
 
     private DateTime Now => clock.GetUtcNow().UtcDateTime;
 
-    /// <summary>The study that is annotated: the oldest one; null if there is none.</summary>
-    public async Task<DeskStudy?> StudyAsync(CancellationToken cancel = default)
+    /// <summary>A study that is annotated, the oldest one unless another is chosen; null if there is none.</summary>
+    public async Task<DeskStudy?> StudyAsync(long? studyId = null, CancellationToken cancel = default)
     {
         await using var db = await contexts.CreateDbContextAsync(cancel);
-        return await db.Studies.OrderBy(s => s.Id)
-            .Select(s => new DeskStudy(s.Id, s.Name, s.Guidelines, s.GuidelinesVersion,
-                s.CurrentPolicy == null ? null : s.CurrentPolicy.Number))
+        return await db.Studies.Where(s => !s.IsArchived && (studyId == null || s.Id == studyId)).OrderBy(s => s.Id)
+            .Select(s => new DeskStudy(s.Id, s.Name, s.Guidelines, s.GuidelinesVersion, s.CurrentPolicy == null ? null : s.CurrentPolicy.Number, s.Task))
             .FirstOrDefaultAsync(cancel);
     }
 
+    /// <summary>The studies to choose from, the oldest first, with the annotator's own progress in each.</summary>
+    /// <param name="utcOffset">As in <see cref="Seat.UtcOffset"/>.</param>
+    /// <exception cref="NotAllowedException">The person is no annotator; so with every operation below.</exception>
+    public async Task<IReadOnlyList<StudyChoice>> StudiesAsync(CurrentPerson person, TimeSpan utcOffset, CancellationToken cancel = default)
+    {
+        ArgumentNullException.ThrowIfNull(person);
+        person.RequireAnnotator();
+        await using var db = await contexts.CreateDbContextAsync(cancel);
+        var studies = await db.Studies.Where(s => !s.IsArchived).OrderBy(s => s.Id)
+            .Select(s => new
+            {
+                s.Id, s.Name, s.Task.Kind, s.Task.ResponsesPerComparison, s.Task.DailyTarget,
+                HasWork = db.Comparisons.Any(c => c.StudyId == s.Id && c.Purpose == ComparisonPurpose.Train && c.RetiredAt == null && c.OpenPlaces > 0),
+            })
+            .ToListAsync(cancel);
+        var choices = new List<StudyChoice>();
+        foreach (var s in studies)
+        {
+            var mine = await CountAsync(db, new Seat(person, s.Id, utcOffset), cancel);
+            choices.Add(new(s.Id, s.Name, s.Kind, s.ResponsesPerComparison, mine, s.DailyTarget, s.HasWork));
+        }
+
+        return choices;
+    }
+
     /// <summary>
-    /// Leases the next comparison for ten minutes, the newest policy's first; null if there is none. An unexpired lease
-    /// of the annotator's own comes first, oldest first, so that a reload brings back what was on screen.
+    /// Leases the next comparison for ten minutes, the newest policy's first; null if there is none, or the day's target
+    /// is reached. An unexpired lease of the annotator's own comes first, oldest first, so that a reload brings back what
+    /// was on screen.
     /// </summary>
     /// <param name="except">The comparisons that the page has already.</param>
-    /// <exception cref="NotAllowedException">The person is no annotator; so with every operation below.</exception>
-    public async Task<ShownComparison?> NextAsync(
-        Seat seat, IReadOnlyCollection<long> except, CancellationToken cancel = default)
+    public async Task<ShownComparison?> NextAsync(Seat seat, IReadOnlyCollection<long> except, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(seat);
         ArgumentNullException.ThrowIfNull(except);
-        var (me, studyId) = (seat.RequireAnnotator(), seat.StudyId);
+        var me = seat.RequireAnnotator();
         await using var db = await contexts.CreateDbContextAsync(cancel);
-        long? next;
+        Lease? next;
         using (await gate.EnterAsync(cancel))
         {
             await using var transaction = await db.Database.BeginTransactionAsync(cancel);
             var now = Now;
-            next = await LeaseAsync(db, studyId, me, except, now, now + Lease, cancel);
+            var queue = new ComparisonQueue(db, sideOrder, seat.StudyId, me, now);
+            await queue.SweepAsync(cancel);
+            next = await queue.TakeAsync(except, now + Lease, await RoomAsync(db, seat, cancel), cancel);
+            await db.SaveWithoutSavepointAsync(cancel);
             await MarkSeenAsync(db, me, now, cancel);
             await transaction.CommitAsync(cancel);
         }
 
-        return await ShowAsync(db, next, me, cancel);
+        return await ShowAsync(db, next, cancel);
     }
-
-    /// <summary>Leases the next comparison within a transaction: the annotator's own first, then the stock's.</summary>
-    private static async Task<long?> LeaseAsync(
-        AnnotatorDbContext db, long studyId, string me, IReadOnlyCollection<long> except, DateTime now, DateTime until, CancellationToken cancel)
-    {
-        var own = db.Comparisons
-            .Where(c => c.LeasedToId == me && c.LeaseExpiresAt > now && c.StudyId == studyId
-                && c.RetiredAt == null && !except.Contains(c.Id)
-                && !db.Judgments.Any(j => j.ComparisonId == c.Id && j.AnnotatorId == me && !j.IsSuperseded && j.Verdict != Verdict.Withdrawn))
-            .OrderBy(c => c.LeaseExpiresAt);
-        var next = await own.Select(c => (long?)c.Id).FirstOrDefaultAsync(cancel)
-            ?? await Stock(db, studyId, me, now).Select(c => (long?)c.Id).FirstOrDefaultAsync(cancel);
-        if (next is not null)
-        {
-            await db.Comparisons.Where(c => c.Id == next).ExecuteUpdateAsync(
-                set => set.SetProperty(c => c.LeasedToId, me).SetProperty(c => c.LeaseExpiresAt, until), cancel);
-        }
-
-        return next;
-    }
-
-    /// <summary>
-    /// What may be handed to an annotator, best first: unjudged, on nobody's desk, and not a prompt that the annotator
-    /// has judged, skipped or has on the desk under the same policy.
-    /// </summary>
-    private static IQueryable<Comparison> Stock(AnnotatorDbContext db, long studyId, string me, DateTime now) =>
-        db.Comparisons
-            .Where(c => c.StudyId == studyId && c.RetiredAt == null && c.JudgmentCount == 0
-                && (c.LeaseExpiresAt == null || c.LeaseExpiresAt <= now)
-                && c.Purpose == ComparisonPurpose.Train
-                && !db.Comparisons.Any(other => other.PolicyId == c.PolicyId && other.PromptId == c.PromptId
-                    && ((other.LeasedToId == me && other.LeaseExpiresAt > now)
-                        || db.Judgments.Any(j => j.ComparisonId == other.Id && j.AnnotatorId == me
-                            && !j.IsSuperseded && j.Verdict != Verdict.Withdrawn))))
-            .OrderByDescending(c => c.PolicyId).ThenBy(c => c.Id);
 
     /// <summary>
     /// Gives prefetched comparisons back when a page is left or fresh responses arrive: others may have them at once,
@@ -106,20 +97,23 @@ public sealed partial class Desk(
         using var turn = await gate.EnterAsync(cancel);
         await using var db = await contexts.CreateDbContextAsync(cancel);
         await using var transaction = await db.Database.BeginTransactionAsync(cancel);
-        var desk = await db.Comparisons
-            .Where(c => comparisonIds.Contains(c.Id) && c.LeasedToId == me && c.LeaseExpiresAt <= newest)
-            .Select(c => new { Comparison = c, IsNewest = c.PolicyId == c.Study!.CurrentPolicyId })
+        var now = Now;
+        var queue = new ComparisonQueue(db, sideOrder, seat.StudyId, me, now);
+        var desk = await db.Leases.Include(l => l.Comparison)
+            .Where(l => l.AnnotatorId == me && comparisonIds.Contains(l.ComparisonId) && l.ExpiresAt <= newest)
             .ToListAsync(cancel);
+        var current = await db.Studies.Where(s => s.Id == seat.StudyId).Select(s => s.CurrentPolicyId).SingleOrDefaultAsync(cancel);
         foreach (var held in desk)
         {
-            Release(held.Comparison, me);
-            if (!held.IsNewest && held.Comparison is { JudgmentCount: 0, RetiredAt: null, Purpose: ComparisonPurpose.Train })
+            queue.Drop(held);
+            if (held.Comparison is { JudgmentCount: 0, RetiredAt: null, Purpose: ComparisonPurpose.Train } unjudged && unjudged.PolicyId != current
+                && !await db.Leases.AnyAsync(l => l.ComparisonId == held.ComparisonId && l.AnnotatorId != me && l.ExpiresAt > now, cancel))
             {
-                held.Comparison.RetiredAt = Now;
+                unjudged.RetiredAt = now;
             }
         }
 
-        await SaveAsync(db, cancel);
+        await db.SaveWithoutSavepointAsync(cancel);
         await transaction.CommitAsync(cancel);
     }
 
@@ -133,9 +127,17 @@ public sealed partial class Desk(
     }
 
     /// <summary>Why <see cref="NextAsync"/> found nothing.</summary>
-    public async Task<EmptyDesk> WhyEmptyAsync(long studyId, CancellationToken cancel = default)
+    public async Task<EmptyDesk> WhyEmptyAsync(Seat seat, CancellationToken cancel = default)
     {
+        ArgumentNullException.ThrowIfNull(seat);
+        seat.RequireAnnotator();
+        var (studyId, now) = (seat.StudyId, Now);
         await using var db = await contexts.CreateDbContextAsync(cancel);
+        if (await RoomAsync(db, seat, cancel) is <= 0)
+        {
+            return EmptyDesk.TargetReached;
+        }
+
         var prompts = db.Prompts.Where(p => p.StudyId == studyId && p.Split == PromptSplit.Train);
         if (!await prompts.AnyAsync(cancel))
         {
@@ -149,32 +151,60 @@ public sealed partial class Desk(
             return EmptyDesk.Sampling;
         }
 
-        return await newest.AnyAsync(c => c.StudyId == studyId && c.JudgmentCount == 0, cancel) ? EmptyDesk.WithOthers : EmptyDesk.AllJudged;
+        return await db.Leases.AnyAsync(l => l.StudyId == studyId && l.ExpiresAt > now, cancel) ? EmptyDesk.WithOthers : EmptyDesk.AllJudged;
     }
+
+    /// <summary>How many more the annotator may judge today; null = as many as there are.</summary>
+    private async Task<int?> RoomAsync(AnnotatorDbContext db, Seat seat, CancellationToken cancel) =>
+        !seat.BeyondTarget && await db.Studies.Where(s => s.Id == seat.StudyId).Select(s => s.Task.DailyTarget).SingleOrDefaultAsync(cancel) is { } target
+            ? target - (await CountAsync(db, seat, cancel)).Today
+            : null;
 
     private async Task<DeskCounts> CountAsync(AnnotatorDbContext db, Seat seat, CancellationToken cancel)
     {
         var startOfDay = seat.StartOfDay(Now);
-        return await db.Judgments
-            .Where(j => j.AnnotatorId == seat.Person.Id && !j.IsSuperseded && j.Verdict != Verdict.Withdrawn
-                && j.Comparison!.StudyId == seat.StudyId)
-            .GroupBy(_ => 1)
+        return await Own(db, seat).GroupBy(_ => 1)
             .Select(all => new DeskCounts(all.Count(j => j.CreatedAt >= startOfDay), all.Count()))
             .SingleOrDefaultAsync(cancel) ?? new DeskCounts(0, 0);
     }
 
-    private async Task<ShownComparison?> ShowAsync(AnnotatorDbContext db, long? id, string me, CancellationToken cancel)
+    /// <summary>What the annotator has answered in the study and what stands.</summary>
+    private static IQueryable<Judgment> Own(AnnotatorDbContext db, Seat seat) =>
+        db.Judgments.Where(j => j.AnnotatorId == seat.Person.Id && j.StudyId == seat.StudyId
+            && !j.IsSuperseded && j.Verdict != Verdict.Withdrawn && j.Origin != JudgmentOrigin.Edit);
+
+    private async Task<ShownComparison?> ShowAsync(AnnotatorDbContext db, Lease? lease, CancellationToken cancel)
     {
-        if (id is null)
+        if (lease is null)
         {
             return null;
         }
 
-        var texts = await db.ComparisonResponses.Where(r => r.ComparisonId == id).OrderBy(r => r.Position)
-            .Select(r => new { Prompt = r.Response!.Prompt!.Text, r.Response.Text }).ToListAsync(cancel);
-        var sides = sideOrder.Of(id.Value, me, texts.Count);
-        return new(id.Value, texts[0].Prompt, sides, [.. sides.Select(position => texts[position].Text)]);
+        var responses = await ResponsesAsync(db, [lease.ComparisonId], cancel);
+        var count = responses[lease.ComparisonId].Count();
+        var sides = sideOrder.Of(lease.ComparisonId, lease.AnnotatorId, count, lease.IsRepeat);
+        return Shown(responses[lease.ComparisonId], sides) with { Draft = await DraftAsync(db, lease.ComparisonId, lease.AnnotatorId, cancel) };
     }
+
+    /// <summary>The responses of comparisons in the order of their positions, with their prompts.</summary>
+    private static async Task<ILookup<long, ResponseRow>> ResponsesAsync(AnnotatorDbContext db, IReadOnlyCollection<long> ids, CancellationToken cancel) =>
+        (await db.ComparisonResponses.AsNoTracking().Where(r => ids.Contains(r.ComparisonId)).OrderBy(r => r.ComparisonId).ThenBy(r => r.Position)
+            .Select(r => new ResponseRow(r.ComparisonId, r.ResponseId, r.Response!.Text, r.Response.Prompt!.Text, r.Response.Prompt.Messages))
+            .ToListAsync(cancel))
+        .ToLookup(r => r.ComparisonId);
+
+    private static ShownComparison Shown(IEnumerable<ResponseRow> rows, int[] sides)
+    {
+        var byPosition = rows.ToList();
+        return new(byPosition[0].ComparisonId, byPosition[0].Prompt, sides, [.. sides.Select(position => byPosition[position].Text)])
+        {
+            Messages = byPosition[0].Messages,
+            ResponseIds = [.. sides.Select(position => byPosition[position].Id)],
+        };
+    }
+
+    private sealed record ResponseRow(
+        long ComparisonId, long Id, string Text, string Prompt, IReadOnlyList<Annotator.Model.Preferences.ChatMessage>? Messages);
 
     /// <summary>Tells the producer that somebody is at work, at most once a minute.</summary>
     private async Task MarkSeenAsync(AnnotatorDbContext db, string me, DateTime now, CancellationToken cancel)
@@ -184,20 +214,5 @@ public sealed partial class Desk(
             await db.Users.Where(p => p.Id == me).ExecuteUpdateAsync(set => set.SetProperty(p => p.LastAnnotatingAt, now), cancel);
             lastSeen[me] = now;
         }
-    }
-
-    private static void Release(Comparison comparison, string me)
-    {
-        if (comparison.LeasedToId == me)
-        {
-            comparison.LeasedToId = null;
-            comparison.LeaseExpiresAt = null;
-        }
-    }
-
-    private static Task<int> SaveAsync(AnnotatorDbContext db, CancellationToken cancel)
-    {
-        db.Database.AutoSavepointsEnabled = false;
-        return db.SaveChangesAsync(cancel);
     }
 }

@@ -126,7 +126,12 @@ public sealed partial class DeskSession(
         }
 
         await pause;
-        await ShowNextAsync(result.AlreadyJudged ? "You had judged this one in another window." : "", result.Next);
+        await ShowNextAsync(result.Outcome switch
+        {
+            JudgeOutcome.AlreadyJudged => "You had judged this one in another window.",
+            JudgeOutcome.TakenOver => "While you were away, others judged that one.",
+            _ => "",
+        }, result.Next);
     }
 
     /// <summary>Takes the last judgment back and puts its comparison on screen; what was there waits behind it.</summary>
@@ -264,7 +269,7 @@ public sealed partial class DeskSession(
         }
 
         noticeIsSeen = true;
-        (Phase, Current, Chosen, Empty, Comment) = (DeskPhase.Reading, comparison, null, null, comparison.Comment);
+        (Phase, Current, Chosen, Empty, Comment) = (DeskPhase.Reading, comparison, null, null, comparison.Draft?.Comment);
         Announcement = announcement;
         appearedAt = clock.GetTimestamp();
         Changed?.Invoke();
@@ -294,7 +299,7 @@ public sealed partial class DeskSession(
         try
         {
             Problem = null;
-            return await desk.WhyEmptyAsync(Study.Id, leaving.Token);
+            return await desk.WhyEmptyAsync(seat, leaving.Token);
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {

@@ -6,6 +6,9 @@ namespace Annotator.Web.Annotating;
 /// <param name="UtcOffset">How far the annotator's clock is ahead of UTC; decides when "today" began.</param>
 public sealed record Seat(CurrentPerson Person, long StudyId, TimeSpan UtcOffset = default)
 {
+    /// <summary>The annotator goes on although the study's target for the day is reached.</summary>
+    public bool BeyondTarget { get; init; }
+
     /// <summary>The annotator's id.</summary>
     /// <exception cref="NotAllowedException">The person is no annotator.</exception>
     public string RequireAnnotator()

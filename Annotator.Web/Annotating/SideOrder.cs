@@ -41,12 +41,17 @@ public sealed class SideOrder(ReadOnlyMemory<byte> key)
     }
 
     /// <summary>The positions 0 … <paramref name="count"/> − 1 from left to right.</summary>
-    public int[] Of(long comparisonId, string annotatorId, int count) =>
-        [.. Enumerable.Range(0, count).OrderBy(position => Hash(comparisonId, annotatorId, position))];
+    /// <param name="isRepeat">Asked once more, they are shuffled anew: agreeing with oneself must not mean choosing the same side.</param>
+    public int[] Of(long comparisonId, string annotatorId, int count, bool isRepeat = false) =>
+        [.. Enumerable.Range(0, count).OrderBy(position =>
+            Hash(string.Create(CultureInfo.InvariantCulture, $"{comparisonId}:{annotatorId}:{position}{(isRepeat ? ":repeat" : "")}")))];
 
-    private ulong Hash(long comparisonId, string annotatorId, int position)
-    {
-        var text = string.Create(CultureInfo.InvariantCulture, $"{comparisonId}:{annotatorId}:{position}");
-        return BitConverter.ToUInt64(HMACSHA256.HashData(key.Span, Encoding.UTF8.GetBytes(text)));
-    }
+    /// <summary>
+    /// A number in [0, 1) by the same key: what kind of comparison an annotator gets after <paramref name="lastJudgmentId"/>
+    /// with <paramref name="held"/> on the desk.
+    /// </summary>
+    public double Chance(long studyId, string annotatorId, long lastJudgmentId, int held) =>
+        (Hash(string.Create(CultureInfo.InvariantCulture, $"next:{studyId}:{annotatorId}:{lastJudgmentId}:{held}")) >> 11) * (1.0 / (1L << 53));
+
+    private ulong Hash(string text) => BitConverter.ToUInt64(HMACSHA256.HashData(key.Span, Encoding.UTF8.GetBytes(text)));
 }

@@ -1,8 +1,10 @@
 using System.Text.Json;
+using Annotator.Model.Preferences;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.AspNetCore.Identity.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.ChangeTracking;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 
 namespace Annotator.Web.Data;
@@ -17,8 +19,17 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
     public DbSet<Comparison> Comparisons => Set<Comparison>();
     public DbSet<ComparisonResponse> ComparisonResponses => Set<ComparisonResponse>();
     public DbSet<Judgment> Judgments => Set<Judgment>();
+    public DbSet<Lease> Leases => Set<Lease>();
+    public DbSet<Draft> Drafts => Set<Draft>();
     public DbSet<Round> Rounds => Set<Round>();
     public DbSet<AuditEntry> AuditEntries => Set<AuditEntry>();
+
+    /// <summary>Saves within a transaction of the caller's that ends with any failure: a savepoint would cost another command.</summary>
+    public Task<int> SaveWithoutSavepointAsync(CancellationToken cancel = default)
+    {
+        Database.AutoSavepointsEnabled = false;
+        return SaveChangesAsync(cancel);
+    }
 
     protected override void OnModelCreating(ModelBuilder builder)
     {
@@ -31,6 +42,7 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
         builder.Entity<Study>(study =>
         {
             study.ComplexProperty(s => s.Sampling);
+            study.ComplexProperty(s => s.Task, task => AsJson(task.Property(t => t.ReasonChips)));
             study.HasOne(s => s.CurrentPolicy).WithMany().HasForeignKey(s => s.CurrentPolicyId).OnDelete(DeleteBehavior.Restrict);
         });
 
@@ -41,18 +53,24 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
             policy.HasOne(p => p.Parent).WithMany().HasForeignKey(p => p.ParentId).OnDelete(DeleteBehavior.Restrict);
         });
 
+        AsJson(builder.Entity<Prompt>().Property(p => p.Messages));
+
         builder.Entity<Response>(response =>
         {
             response.ComplexProperty(r => r.Sampling);
             response.HasIndex(r => new { r.PolicyId, r.PromptId });
+            response.HasOne(r => r.Author).WithMany().HasForeignKey(r => r.AuthorId).OnDelete(DeleteBehavior.Restrict);
+            response.HasOne(r => r.EditedFrom).WithMany().HasForeignKey(r => r.EditedFromId).OnDelete(DeleteBehavior.Restrict);
         });
 
         builder.Entity<Comparison>(comparison =>
         {
-            // The desk's "next" walks this index, newest policy first, and stops at the first that is free.
-            comparison.HasIndex(c => new { c.StudyId, c.RetiredAt, c.JudgmentCount, c.PolicyId }).IsDescending(false, false, false, true);
+            // What the queue hands out, in its order. The filters are in the words of the queries, or SQLite would not take them.
+            comparison.HasIndex(c => new { c.StudyId, c.QueueOrder }, "IX_Comparisons_Open")
+                .HasFilter("\"Purpose\" = 0 AND \"RetiredAt\" IS NULL AND \"OpenPlaces\" > 0");
+            comparison.HasIndex(c => new { c.StudyId, c.QueueOrder }, "IX_Comparisons_Gold").HasFilter("\"Purpose\" = 2 AND \"RetiredAt\" IS NULL");
             comparison.HasIndex(c => new { c.PolicyId, c.PromptId });
-            comparison.HasIndex(c => c.LeasedToId);
+            AsJson(comparison.Property(c => c.GoldRanking));
             comparison.HasMany(c => c.Responses).WithOne().HasForeignKey(r => r.ComparisonId);
         });
 
@@ -62,19 +80,32 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
         {
             judgment.HasIndex(j => j.RequestId).IsUnique();
             judgment.HasIndex(j => j.SupersedesId).IsUnique();
-            judgment.HasIndex(j => new { j.AnnotatorId, j.CreatedAt });
-            // One current judgment an annotator and comparison, whatever two tabs do.
-            judgment.HasIndex(j => new { j.ComparisonId, j.AnnotatorId }).IsUnique().HasFilter("NOT \"IsSuperseded\"");
+            // An annotator's own: history, undo and progress read it.
+            judgment.HasIndex(j => new { j.AnnotatorId, j.StudyId, j.CreatedAt, j.Verdict, j.Origin }).HasFilter("NOT \"IsSuperseded\"");
+            // The prompts that an annotator has seen under a policy: the queue steps over them.
+            judgment.HasIndex(j => new { j.AnnotatorId, j.PolicyId, j.PromptId }).HasFilter("NOT \"IsSuperseded\"");
+            // One current judgment an annotator and comparison (and one repeat), whatever two tabs do.
+            judgment.HasIndex(j => new { j.ComparisonId, j.AnnotatorId, j.Origin }).IsUnique().HasFilter("NOT \"IsSuperseded\"");
+            judgment.HasIndex(j => j.StudyId);
             judgment.HasOne(j => j.Annotator).WithMany().HasForeignKey(j => j.AnnotatorId).OnDelete(DeleteBehavior.Restrict);
             judgment.HasOne(j => j.Supersedes).WithMany().HasForeignKey(j => j.SupersedesId).OnDelete(DeleteBehavior.Restrict);
-            judgment.Property(j => j.Ranking).HasConversion(
-                new ValueConverter<int[][]?, string?>(
-                    tiers => tiers == null ? null : JsonSerializer.Serialize(tiers, JsonSerializerOptions.Default),
-                    json => json == null ? null : JsonSerializer.Deserialize<int[][]>(json, JsonSerializerOptions.Default)),
-                new ValueComparer<int[][]?>(
-                    (a, b) => JsonSerializer.Serialize(a, JsonSerializerOptions.Default) == JsonSerializer.Serialize(b, JsonSerializerOptions.Default),
-                    tiers => JsonSerializer.Serialize(tiers, JsonSerializerOptions.Default).GetHashCode(StringComparison.Ordinal),
-                    tiers => tiers));
+            judgment.HasOne(j => j.GivenWith).WithMany().HasForeignKey(j => j.GivenWithId).OnDelete(DeleteBehavior.Restrict);
+            AsJson(judgment.Property(j => j.Ranking));
+            AsJson(judgment.Property(j => j.Reasons));
+            AsJson(judgment.Property(j => j.Flags));
+        });
+
+        builder.Entity<Lease>(lease =>
+        {
+            lease.HasKey(l => new { l.ComparisonId, l.AnnotatorId });
+            lease.HasIndex(l => new { l.AnnotatorId, l.StudyId, l.ExpiresAt });
+            lease.HasIndex(l => l.ExpiresAt);
+        });
+
+        builder.Entity<Draft>(draft =>
+        {
+            draft.HasKey(d => new { d.AnnotatorId, d.ComparisonId });
+            draft.HasIndex(d => new { d.AnnotatorId, d.UpdatedAt });
         });
 
         builder.Entity<Round>(round =>
@@ -86,6 +117,12 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
             round.HasOne(r => r.StartedBy).WithMany().HasForeignKey(r => r.StartedById).OnDelete(DeleteBehavior.Restrict);
         });
     }
+
+    /// <summary>A value that is read and written whole, as JSON text.</summary>
+    private static void AsJson<T>(PropertyBuilder<T> property) => property.HasConversion(new JsonConverter<T>(), new JsonComparer<T>());
+
+    /// <inheritdoc cref="AsJson{T}(PropertyBuilder{T})"/>
+    private static void AsJson<T>(ComplexTypePropertyBuilder<T> property) => property.HasConversion(new JsonConverter<T>(), new JsonComparer<T>());
 
     private static IdentityRole Role(string id, string name) =>
         new(name) { Id = id, NormalizedName = name.ToUpperInvariant(), ConcurrencyStamp = id };
@@ -100,4 +137,12 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
 
     private sealed class UtcConverter() : ValueConverter<DateTime, DateTime>(
         time => time, time => DateTime.SpecifyKind(time, DateTimeKind.Utc));
+
+    private sealed class JsonConverter<T>() : ValueConverter<T, string>(
+        value => JsonSerializer.Serialize(value, JsonSerializerOptions.Web), text => JsonSerializer.Deserialize<T>(text, JsonSerializerOptions.Web)!);
+
+    private sealed class JsonComparer<T>() : ValueComparer<T>(
+        (a, b) => JsonSerializer.Serialize(a, JsonSerializerOptions.Web) == JsonSerializer.Serialize(b, JsonSerializerOptions.Web),
+        value => JsonSerializer.Serialize(value, JsonSerializerOptions.Web).GetHashCode(StringComparison.Ordinal),
+        value => value);
 }

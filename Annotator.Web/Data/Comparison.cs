@@ -18,12 +18,20 @@ public sealed class Comparison
     /// <summary>In the order of <see cref="ComparisonResponse.Position"/>; rankings speak of these positions.</summary>
     public List<ComparisonResponse> Responses { get; } = [];
 
-    /// <summary>Annotators whose current judgment stands (not withdrawn); kept in the same transaction as the judgment.</summary>
+    /// <summary>Where it stands in the queue, smallest first: <see cref="Data.QueueOrder.Of"/>.</summary>
+    public required long QueueOrder { get; set; }
+
+    /// <summary>Annotators whose current judgment stands (not withdrawn; repeats aside); kept in the same transaction as the judgment.</summary>
     public int JudgmentCount { get; set; }
 
-    /// <summary>The annotator who has it on screen or prefetched; free again after <see cref="LeaseExpiresAt"/>.</summary>
-    public string? LeasedToId { get; set; }
-    public DateTime? LeaseExpiresAt { get; set; }
+    /// <summary>
+    /// How many more annotators may take it: the study's overlap, less standing judgments, less leases. Kept in the same
+    /// transaction as these, so that the queue reads one index. Below 0 if the overlap was lowered since.
+    /// </summary>
+    public int OpenPlaces { get; set; } = 1;
+
+    /// <summary>The right answer: tiers of positions, best first. Null unless <see cref="ComparisonPurpose.Gold"/>.</summary>
+    public int[][]? GoldRanking { get; set; }
 
     /// <summary>Taken out of the stock because a newer policy arrived before anybody judged it.</summary>
     public DateTime? RetiredAt { get; set; }
@@ -39,8 +47,14 @@ public enum ComparisonPurpose
     /// <summary>Blind old policy against new.</summary>
     Evaluation = 1,
 
-    /// <summary>The right answer is known.</summary>
+    /// <summary>The right answer is known. Everybody may get it, once; never trained on.</summary>
     Gold = 2,
+
+    /// <summary>
+    /// Made by an annotator who edited a response: the original at position 0, the edited one at position 1, judged
+    /// <c>[[1],[0]]</c> by its author. Trained on, handed out to nobody.
+    /// </summary>
+    Edit = 3,
 }
 
 /// <summary>One response's place in a comparison.</summary>

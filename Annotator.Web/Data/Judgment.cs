@@ -13,6 +13,14 @@ public sealed class Judgment
     public required string AnnotatorId { get; set; }
     public Person? Annotator { get; set; }
 
+    /// <summary>The comparison's study, policy and prompt, which never change: kept here for the indices.</summary>
+    public required long StudyId { get; set; }
+    public required long PolicyId { get; set; }
+    public required long PromptId { get; set; }
+
+    /// <summary>How it came to be asked for.</summary>
+    public JudgmentOrigin Origin { get; set; }
+
     public required Verdict Verdict { get; set; }
 
     /// <summary>Tiers of response positions, best first, e.g. <c>[[1],[0]]</c>; a tie is one tier of several. Null unless <see cref="Verdict.Ranked"/>.</summary>
@@ -26,6 +34,18 @@ public sealed class Judgment
 
     public string? Comment { get; set; }
 
+    /// <summary>The study's reason chips that were chosen, in its words; JSON. Empty if none were.</summary>
+    public IReadOnlyList<string> Reasons { get; set; } = [];
+
+    /// <summary>What was flagged of each response, by position; null if nothing was. JSON, numbers.</summary>
+    public ResponseFaults[]? Flags { get; set; }
+
+    /// <summary>A ranking that was given in the order in which the responses stood, without one having been moved.</summary>
+    public bool OrderUntouched { get; set; }
+
+    /// <summary>Whether it agrees with the gold ranking; null on other comparisons, and if it was skipped.</summary>
+    public bool? GoldCorrect { get; set; }
+
     /// <summary>The positions in the order they stood on screen, from left to right.</summary>
     public required int[] SidesShown { get; set; }
 
@@ -37,6 +57,10 @@ public sealed class Judgment
     /// <summary>The earlier judgment that this one replaces.</summary>
     public long? SupersedesId { get; set; }
     public Judgment? Supersedes { get; set; }
+
+    /// <summary>The judgment that an edit was given with: it is withdrawn with it. Null unless <see cref="JudgmentOrigin.Edit"/>.</summary>
+    public long? GivenWithId { get; set; }
+    public Judgment? GivenWith { get; set; }
 
     /// <summary>True once another row supersedes this one; set in the same transaction, so that queries need no self-join.</summary>
     public bool IsSuperseded { get; set; }
@@ -53,13 +77,38 @@ public enum Verdict
     /// <summary>A preference or ranking, possibly with ties.</summary>
     Ranked = 0,
 
-    /// <summary>No response is acceptable; stored apart from a tie.</summary>
+    /// <summary>Neither response of a pair is acceptable; stored apart from a tie.</summary>
     BothBad = 1,
 
     Skipped = 2,
 
     /// <summary>An undo of the row it supersedes.</summary>
     Withdrawn = 3,
+
+    /// <summary>Three responses or more that can't be put in an order, be it that none is acceptable or that they don't compare.</summary>
+    NotRankable = 4,
+}
+
+/// <summary>How a judgment came to be asked for.</summary>
+public enum JudgmentOrigin
+{
+    /// <summary>The queue handed the comparison out.</summary>
+    Queue = 0,
+
+    /// <summary>The queue handed it out once more to the same annotator: measures self-consistency, trains nothing.</summary>
+    Repeat = 1,
+
+    /// <summary>The annotator edited a response, which says that the edited one is better (<see cref="ComparisonPurpose.Edit"/>).</summary>
+    Edit = 2,
+}
+
+/// <summary>What is wrong with one response, beside where it stands in the ranking.</summary>
+[Flags]
+public enum ResponseFaults
+{
+    None = 0,
+    Unsafe = 1,
+    Broken = 2,
 }
 
 /// <summary>Why an annotator passed over a comparison.</summary>

@@ -1,13 +1,26 @@
 namespace Annotator.Web.Data;
 
-/// <summary>A completion of a prompt by a policy (y), with all that is needed to train on it and to sample it again.</summary>
+/// <summary>
+/// A completion of a prompt (y): by a policy, with all that is needed to train on it and to sample it again; or by a person
+/// who edited one. A person's has an author and what it was edited from, but no policy, no token ids of its own and no seed.
+/// </summary>
 public sealed class Response
 {
     public long Id { get; set; }
     public long PromptId { get; set; }
     public Prompt? Prompt { get; set; }
-    public long PolicyId { get; set; }
+
+    /// <summary>The policy that wrote it; null if a person did.</summary>
+    public long? PolicyId { get; set; }
     public Policy? Policy { get; set; }
+
+    /// <summary>The annotator who wrote it; null if a policy did.</summary>
+    public string? AuthorId { get; set; }
+    public Person? Author { get; set; }
+
+    /// <summary>The response that a person edited into this one; null if a policy wrote it.</summary>
+    public long? EditedFromId { get; set; }
+    public Response? EditedFrom { get; set; }
 
     public required string Text { get; set; }
 
@@ -20,10 +33,11 @@ public sealed class Response
     /// <summary>Σ log π(token) over the completion at temperature 1, in nats; null if the sampler gave none.</summary>
     public double? LogProbability { get; set; }
 
+    /// <summary>Of the policy that wrote it; of no meaning for a person's.</summary>
     public required StudySampling Sampling { get; set; }
     public required long Seed { get; set; }
 
-    /// <summary><c>stop</c> or <c>length</c>, as in the completions API.</summary>
+    /// <summary><c>stop</c> (also for a person's) or <c>length</c>, as in the completions API.</summary>
     public required string FinishReason { get; set; }
 
     public required DateTime CreatedAt { get; set; }

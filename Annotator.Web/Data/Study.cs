@@ -15,6 +15,15 @@ public sealed class Study
     /// <summary>How responses are drawn from the current policy.</summary>
     public required StudySampling Sampling { get; set; }
 
+    /// <summary>What annotators are asked, and how often.</summary>
+    public StudyTask Task { get; set; } = new();
+
+    /// <summary>No longer offered to annotators; everything in it stays.</summary>
+    public bool IsArchived { get; set; }
+
+    /// <summary>Standing judgments on its comparisons, repeats and edits aside; kept in the same transaction as the judgment.</summary>
+    public int JudgmentCount { get; set; }
+
     /// <summary>Start a round after this many new judgments that state a preference; null = by hand only.</summary>
     public int? AutomaticRoundEvery { get; set; }
 

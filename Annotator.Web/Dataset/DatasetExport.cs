@@ -41,7 +41,7 @@ public sealed class DatasetExport(IDbContextFactory<AnnotatorDbContext> contexts
             pairs += PreferencePairs.Of(judged).Count();
         }
 
-        var rows = db.Judgments.Where(j => j.Comparison!.StudyId == studyId);
+        var rows = db.Judgments.Where(j => j.StudyId == studyId);
         return new()
         {
             LogLines = await rows.CountAsync(cancellation),
@@ -87,7 +87,7 @@ public sealed class DatasetExport(IDbContextFactory<AnnotatorDbContext> contexts
     {
         await using var db = await contexts.CreateDbContextAsync(cancellation);
         var lines = db.Judgments.AsNoTracking()
-            .Where(j => j.Comparison!.StudyId == studyId)
+            .Where(j => j.StudyId == studyId)
             .OrderBy(j => j.Id)
             .Select(j => new JudgmentLogLine
             {
@@ -117,8 +117,8 @@ public sealed class DatasetExport(IDbContextFactory<AnnotatorDbContext> contexts
                         TokenIds = r.Response.TokenIds,
                         PromptTokenIds = r.Response.PromptTokenIds,
                         LogProbability = r.Response.LogProbability,
-                        Policy = r.Response.Policy!.Hash,
-                        PolicyNumber = r.Response.Policy.Number,
+                        Policy = r.Response.Policy == null ? null : r.Response.Policy.Hash,
+                        PolicyNumber = r.Response.Policy == null ? null : r.Response.Policy.Number,
                         Temperature = r.Response.Sampling.Temperature,
                         TopP = r.Response.Sampling.TopP,
                         TopK = r.Response.Sampling.TopK,

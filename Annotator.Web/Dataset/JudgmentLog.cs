@@ -54,9 +54,9 @@ public sealed record LogResponse
     /// <summary>Summed over the response's tokens at temperature 1, in nats.</summary>
     public double? LogProbability { get; init; }
 
-    /// <summary>The policy's content hash.</summary>
-    public required string Policy { get; init; }
-    public required int PolicyNumber { get; init; }
+    /// <summary>The policy's content hash; null for a text that a person wrote.</summary>
+    public string? Policy { get; init; }
+    public int? PolicyNumber { get; init; }
     public required double Temperature { get; init; }
     public required double TopP { get; init; }
     public required int TopK { get; init; }

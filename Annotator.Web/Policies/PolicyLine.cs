@@ -58,18 +58,20 @@ public sealed class PolicyLine(IDbContextFactory<AnnotatorDbContext> contexts, W
         }
 
         await db.SaveChangesAsync(cancellation);
-        await RetireOlderAsync(db, studyId, policy.Id, now, cancellation);
+        await RetireOlderAsync(db, studyId, policy.Number, now, cancellation);
         await transaction.CommitAsync(cancellation);
         return policy;
     }
 
-    /// <summary>What older policies left in the stock: unjudged, on nobody's desk.</summary>
-    internal static IQueryable<Comparison> OlderStock(AnnotatorDbContext db, long studyId, long currentPolicyId, DateTime now) =>
-        db.Comparisons.Where(c => c.StudyId == studyId && c.RetiredAt == null && c.JudgmentCount == 0
-            && (c.LeaseExpiresAt == null || c.LeaseExpiresAt <= now)
-            && c.Purpose == ComparisonPurpose.Train && c.PolicyId != currentPolicyId);
+    /// <summary>What policies older than the current one left in the stock: unjudged, on nobody's desk.</summary>
+    internal static IQueryable<Comparison> OlderStock(AnnotatorDbContext db, long studyId, int currentNumber, DateTime now)
+    {
+        var older = QueueOrder.OlderThan(currentNumber);
+        return db.Comparisons.Where(c => c.StudyId == studyId && c.Purpose == ComparisonPurpose.Train && c.RetiredAt == null && c.OpenPlaces > 0
+            && c.QueueOrder >= older && c.JudgmentCount == 0 && !db.Leases.Any(l => l.ComparisonId == c.Id && l.ExpiresAt > now));
+    }
 
     /// <summary>Takes <see cref="OlderStock"/> out of the stock.</summary>
-    internal static Task RetireOlderAsync(AnnotatorDbContext db, long studyId, long currentPolicyId, DateTime now, CancellationToken cancellation) =>
-        OlderStock(db, studyId, currentPolicyId, now).ExecuteUpdateAsync(set => set.SetProperty(c => c.RetiredAt, now), cancellation);
+    internal static Task RetireOlderAsync(AnnotatorDbContext db, long studyId, int currentNumber, DateTime now, CancellationToken cancellation) =>
+        OlderStock(db, studyId, currentNumber, now).ExecuteUpdateAsync(set => set.SetProperty(c => c.RetiredAt, now), cancellation);
 }

@@ -11,21 +11,29 @@ public sealed record JudgedComparison
 {
     public required long JudgmentId { get; init; }
     public required long ComparisonId { get; init; }
+    public JudgmentOrigin Origin { get; init; }
     public required Verdict Verdict { get; init; }
 
     /// <summary>Tiers of positions, best first; null unless <see cref="Verdict.Ranked"/>.</summary>
     public int[][]? Ranking { get; init; }
     public int? Strength { get; init; }
     public required ComparisonPurpose Purpose { get; init; }
+
+    /// <summary>The prompt as text; a chat's plain rendering.</summary>
     public required string Prompt { get; init; }
+
+    /// <summary>The prompt's turns; null for plain text.</summary>
+    public IReadOnlyList<ChatMessage>? Messages { get; init; }
     public required PromptSplit PromptSplit { get; init; }
 
     /// <summary>In the order of their positions, which count from 0.</summary>
     public required IReadOnlyList<JudgedResponse> Responses { get; init; }
 }
 
-/// <summary>One response of a <see cref="JudgedComparison"/>; token ids are null where the sampler gave none.</summary>
-public sealed record JudgedResponse(string Text, int[]? TokenIds, int[]? PromptTokenIds, string PolicyHash);
+/// <summary>One response of a <see cref="JudgedComparison"/>.</summary>
+/// <param name="TokenIds">Null where the sampler gave none, and for a text that a person wrote.</param>
+/// <param name="PolicyHash">Null for a text that a person wrote.</param>
+public sealed record JudgedResponse(string Text, int[]? TokenIds, int[]? PromptTokenIds, string? PolicyHash);
 
 /// <summary>Why a current judgment is not trained on.</summary>
 public enum LeftOut
@@ -44,6 +52,12 @@ public enum LeftOut
 
     /// <summary>Both responses are the same text.</summary>
     IdenticalTexts,
+
+    /// <summary>The annotator could not put the responses in an order.</summary>
+    NotRankable,
+
+    /// <summary>The annotator judged the comparison a second time, to see whether the answer stays the same: the first one counts.</summary>
+    Repeat,
 }
 
 /// <summary>
@@ -60,7 +74,9 @@ public static class RoundSelection
         { Verdict: Verdict.Withdrawn } => LeftOut.Withdrawn,
         { Verdict: Verdict.Skipped } => LeftOut.Skipped,
         { Verdict: Verdict.BothBad } => LeftOut.BothBad,
-        { Purpose: not ComparisonPurpose.Train } => LeftOut.NotForTraining,
+        { Verdict: Verdict.NotRankable } => LeftOut.NotRankable,
+        { Origin: JudgmentOrigin.Repeat } => LeftOut.Repeat,
+        { Purpose: not (ComparisonPurpose.Train or ComparisonPurpose.Edit) } => LeftOut.NotForTraining,
         { PromptSplit: PromptSplit.Heldout } => LeftOut.HeldOutPrompt,
         { Ranking: null or { Length: < 2 } } => LeftOut.Tie,
         _ when StatesNothing(judged) => LeftOut.IdenticalTexts,
@@ -71,7 +87,7 @@ public static class RoundSelection
     public static PreferenceLine Line(JudgedComparison judged, long evalSeed) => new()
     {
         Id = $"{judged.ComparisonId}/{judged.JudgmentId}",
-        Prompt = judged.Prompt,
+        Prompt = judged.Messages is { } messages ? TextOrMessages.FromMessages(messages) : judged.Prompt,
         PromptTokenIds = SharedPromptTokens(judged.Responses),
         Completions = [.. judged.Responses.Select(response => new PreferenceCompletion
         {

@@ -91,17 +91,19 @@ public sealed class RoundSnapshot(IDbContextFactory<AnnotatorDbContext> contexts
     /// <summary>The study's current judgments with an id above <paramref name="after"/>, in the order they were made.</summary>
     internal static IQueryable<JudgedComparison> Judged(AnnotatorDbContext db, long studyId, long after, bool withTokens) =>
         db.Judgments.AsNoTracking()
-            .Where(j => j.Comparison!.StudyId == studyId && !j.IsSuperseded && j.Id > after)
+            .Where(j => j.StudyId == studyId && !j.IsSuperseded && j.Id > after)
             .OrderBy(j => j.Id)
             .Select(j => new JudgedComparison
             {
                 JudgmentId = j.Id,
                 ComparisonId = j.ComparisonId,
+                Origin = j.Origin,
                 Verdict = j.Verdict,
                 Ranking = j.Ranking,
                 Strength = j.Strength,
                 Purpose = j.Comparison!.Purpose,
                 Prompt = j.Comparison.Prompt!.Text,
+                Messages = j.Comparison.Prompt.Messages,
                 PromptSplit = j.Comparison.Prompt.Split,
                 Responses = j.Comparison.Responses
                     .OrderBy(r => r.Position)
@@ -109,7 +111,7 @@ public sealed class RoundSnapshot(IDbContextFactory<AnnotatorDbContext> contexts
                         r.Response!.Text,
                         withTokens ? r.Response.TokenIds : null,
                         withTokens ? r.Response.PromptTokenIds : null,
-                        r.Response.Policy!.Hash))
+                        r.Response.Policy == null ? null : r.Response.Policy.Hash))
                     .ToList(),
             });
 

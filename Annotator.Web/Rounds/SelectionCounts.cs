@@ -44,6 +44,8 @@ public sealed record SelectionCounts
         Rounds.LeftOut.HeldOutPrompt => "On prompts held out for evaluation",
         Rounds.LeftOut.NotForTraining => "On evaluation or gold comparisons",
         Rounds.LeftOut.IdenticalTexts => "Between identical texts",
+        Rounds.LeftOut.NotRankable => "Not rankable",
+        Rounds.LeftOut.Repeat => "Asked once more, to see whether the answer stays the same",
         _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, null),
     };
 
@@ -57,6 +59,8 @@ public sealed record SelectionCounts
         Rounds.LeftOut.HeldOutPrompt => $"{count} on held-out prompts",
         Rounds.LeftOut.NotForTraining => $"{count} of evaluation or gold comparisons",
         Rounds.LeftOut.IdenticalTexts => $"{count} between identical texts",
+        Rounds.LeftOut.NotRankable => $"{count} not rankable",
+        Rounds.LeftOut.Repeat => count == 1 ? "1 repeat" : $"{count} repeats",
         _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, null),
     };
 }

@@ -9,12 +9,9 @@ namespace Annotator.Web.Sampling;
 /// <param name="IsUnavailable">True where the fault is the sampler's absence, which passes.</param>
 public sealed record SamplingOutcome(SampledComparison? Sampled, string? Fault = null, bool IsUnavailable = false);
 
-/// <summary>Samples the responses of one comparison: two of one request, so that the same seed draws them again.</summary>
+/// <summary>Samples the responses of one comparison, all with one request, so that the same seed draws them again.</summary>
 public sealed class ComparisonSampler(CompletionsClient completions)
 {
-    /// <summary>Responses a comparison.</summary>
-    private const int Responses = 2;
-
     /// <summary>Requests for one comparison before its prompt is passed over for this time.</summary>
     private const int Attempts = 4;
 
@@ -29,7 +26,7 @@ public sealed class ComparisonSampler(CompletionsClient completions)
             {
                 // Within 31 bits, which every server takes.
                 var seed = RandomNumberGenerator.GetInt32(int.MaxValue);
-                var responses = await completions.SampleAsync(view.Policy.Hash, text, Responses, view.Sampling, seed, cancellation);
+                var responses = await completions.SampleAsync(view.Policy.Hash, text, view.Task.ResponsesPerComparison, view.Sampling, seed, cancellation);
                 if (ResponseScreen.Refusal([.. responses.Select(response => response.Text)]) is not { } reason)
                 {
                     return new(new SampledComparison(promptId, seed, responses));

@@ -6,7 +6,8 @@ using Microsoft.EntityFrameworkCore;
 namespace Annotator.Web.Sampling;
 
 /// <summary>What a study samples from and with, and the facts of its stock.</summary>
-public sealed record StockView(long StudyId, Policy Policy, StudySampling Sampling, StockFacts Facts);
+/// <param name="Task">How many responses a comparison has, and how many judgments it wants.</param>
+public sealed record StockView(long StudyId, Policy Policy, StudySampling Sampling, StudyTask Task, StockFacts Facts);
 
 /// <summary>A prompt with the responses that were sampled for it in one request.</summary>
 public sealed record SampledComparison(long PromptId, long Seed, IReadOnlyList<SampledResponse> Responses);
@@ -40,24 +41,23 @@ public sealed class StudyStock(IDbContextFactory<AnnotatorDbContext> contexts, W
         var ofPolicy = db.Comparisons.Where(c => c.PolicyId == policy.Id && c.StudyId == studyId && c.Purpose == ComparisonPurpose.Train);
         var atWork = await db.Users.Where(p => p.LastAnnotatingAt >= since).Select(p => p.Id).ToListAsync(cancellation);
         var judged = await db.Judgments
-            .Where(j => !j.IsSuperseded && j.Verdict != Verdict.Withdrawn && atWork.Contains(j.AnnotatorId)
-                && j.Comparison!.PolicyId == policy.Id && j.Comparison.Purpose == ComparisonPurpose.Train)
-            .Select(j => new { j.AnnotatorId, j.Comparison!.PromptId })
+            .Where(j => !j.IsSuperseded && j.Verdict != Verdict.Withdrawn && atWork.Contains(j.AnnotatorId) && j.PolicyId == policy.Id)
+            .Select(j => new { j.AnnotatorId, j.PromptId })
             .ToListAsync(cancellation);
-        var onDesks = await ofPolicy
-            .Where(c => c.LeasedToId != null && c.LeaseExpiresAt > now)
-            .Select(c => new { AnnotatorId = c.LeasedToId!, c.PromptId })
+        var onDesks = await db.Leases
+            .Where(l => l.StudyId == studyId && l.ExpiresAt > now && l.Comparison!.PolicyId == policy.Id)
+            .Select(l => new { l.AnnotatorId, l.Comparison!.PromptId })
             .ToListAsync(cancellation);
         var seen = judged.Concat(onDesks).ToLookup(row => row.AnnotatorId, row => row.PromptId);
 
-        return new(studyId, policy, study.Sampling, new StockFacts
+        return new(studyId, policy, study.Sampling, study.Task, new StockFacts
         {
             PolicyId = policy.Id,
             Prompts = await db.Prompts.Where(p => p.StudyId == studyId && p.Split == PromptSplit.Train).Select(p => p.Id).ToListAsync(cancellation),
             Uses = await ofPolicy.GroupBy(c => c.PromptId).Select(group => new { group.Key, Count = group.Count() })
                 .ToDictionaryAsync(row => row.Key, row => row.Count, cancellation),
             Stock = await ofPolicy
-                .Where(c => c.RetiredAt == null && c.JudgmentCount == 0 && (c.LeaseExpiresAt == null || c.LeaseExpiresAt <= now))
+                .Where(c => c.RetiredAt == null && c.OpenPlaces > 0)
                 .Select(c => c.PromptId)
                 .ToListAsync(cancellation),
             Seen = [.. atWork.Select(person => seen[person].ToHashSet())],
@@ -76,10 +76,10 @@ public sealed class StudyStock(IDbContextFactory<AnnotatorDbContext> contexts, W
         var now = Now;
         await using var db = await contexts.CreateDbContextAsync(cancellation);
         // Mostly there is nothing, and a look costs nobody the write lock.
-        if (await PolicyLine.OlderStock(db, view.StudyId, view.Policy.Id, now).AnyAsync(cancellation))
+        if (await PolicyLine.OlderStock(db, view.StudyId, view.Policy.Number, now).AnyAsync(cancellation))
         {
             using var turn = await gate.EnterAsync(cancellation);
-            await PolicyLine.RetireOlderAsync(db, view.StudyId, view.Policy.Id, now, cancellation);
+            await PolicyLine.RetireOlderAsync(db, view.StudyId, view.Policy.Number, now, cancellation);
         }
     }
 
@@ -89,24 +89,37 @@ public sealed class StudyStock(IDbContextFactory<AnnotatorDbContext> contexts, W
     {
         ArgumentNullException.ThrowIfNull(view);
         var now = Now;
-        var comparisons = sampled.Select(one => NewComparison(view, one, now)).ToList();
         using var turn = await gate.EnterAsync(cancellation);
         await using var db = await contexts.CreateDbContextAsync(cancellation);
         await using var transaction = await db.Database.BeginTransactionAsync(cancellation);
-        if (!await db.Studies.AnyAsync(s => s.Id == view.StudyId && s.CurrentPolicyId == view.Policy.Id, cancellation))
+        // As it is now: the overlap, or a prompt's priority, may have been changed while responses were sampled.
+        var study = await db.Studies.AsNoTracking().SingleOrDefaultAsync(s => s.Id == view.StudyId && s.CurrentPolicyId == view.Policy.Id, cancellation);
+        if (study is null)
         {
             return [];
         }
 
+        var promptIds = sampled.Select(one => one.PromptId).ToList();
+        var priorities = await db.Prompts.Where(p => promptIds.Contains(p.Id)).ToDictionaryAsync(p => p.Id, p => p.Priority, cancellation);
+        var comparisons = sampled.Where(one => priorities.ContainsKey(one.PromptId))
+            .Select(one => NewComparison(view, one, study.Task.Overlap, priorities[one.PromptId], now)).ToList();
         db.Comparisons.AddRange(comparisons);
         await db.SaveChangesAsync(cancellation);
         await transaction.CommitAsync(cancellation);
         return [.. comparisons.Select(c => c.Id)];
     }
 
-    private static Comparison NewComparison(StockView view, SampledComparison sampled, DateTime now)
+    private static Comparison NewComparison(StockView view, SampledComparison sampled, int overlap, int priority, DateTime now)
     {
-        var comparison = new Comparison { StudyId = view.StudyId, PromptId = sampled.PromptId, PolicyId = view.Policy.Id, CreatedAt = now };
+        var comparison = new Comparison
+        {
+            StudyId = view.StudyId,
+            PromptId = sampled.PromptId,
+            PolicyId = view.Policy.Id,
+            QueueOrder = QueueOrder.Of(view.Policy.Number, priority, sampled.PromptId),
+            OpenPlaces = overlap,
+            CreatedAt = now,
+        };
         foreach (var (position, response) in sampled.Responses.Index())
         {
             comparison.Responses.Add(new ComparisonResponse

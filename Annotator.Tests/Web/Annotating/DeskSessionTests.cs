@@ -70,7 +70,7 @@ public sealed class DeskSessionTests : IDisposable
         database.AddComparisons(3);
         await using var session = await OpenAsync(ada);
         var first = session.Current!.Id;
-        session.Comment = new string('x', Desk.MaxCommentLength + 1);
+        session.Comment = new string('x', JudgeCheck.MaxCommentLength + 1);
 
         await session.AnswerAsync(first, Answer.Left);
 

@@ -26,7 +26,7 @@ public sealed class DeskTests : IDisposable
 
         prefetched.Id.ShouldNotBe(onScreen.Id);
         result.ShouldSatisfyAllConditions(
-            r => r.AlreadyJudged.ShouldBeFalse(),
+            r => r.Outcome.ShouldBe(JudgeOutcome.Judged),
             r => r.Counts.ShouldBe(new DeskCounts(Today: 1, All: 1)),
             r => r.PrefetchedIsKept.ShouldBeTrue(),
             r => r.Next.ShouldNotBeNull().Id.ShouldNotBeOneOf(onScreen.Id, prefetched.Id));
@@ -36,7 +36,7 @@ public sealed class DeskTests : IDisposable
         judgment.Seconds.ShouldBe(2.5);
         database.Reread(onScreen.Id).ShouldSatisfyAllConditions(
             c => c.JudgmentCount.ShouldBe(1),
-            c => c.LeasedToId.ShouldBeNull());
+            c => c.OpenPlaces.ShouldBe(0));
     }
 
     [Fact]
@@ -114,7 +114,7 @@ public sealed class DeskTests : IDisposable
         await Desk.JudgeAsync(ada, press, Cancel);
         var repeat = await Desk.JudgeAsync(ada, press, Cancel);
 
-        repeat.AlreadyJudged.ShouldBeTrue();
+        repeat.Outcome.ShouldBe(JudgeOutcome.Judged, "it was");
         repeat.Counts.All.ShouldBe(1);
         database.Judgments().Count.ShouldBe(1);
         database.Reread(press.Comparison.Id).JudgmentCount.ShouldBe(1);
@@ -132,7 +132,7 @@ public sealed class DeskTests : IDisposable
             Task.Run(() => Desk.JudgeAsync(ada, Press(inFirstTab, Answer.Left), Cancel), Cancel),
             Task.Run(() => Desk.JudgeAsync(ada, Press(inSecondTab, Answer.Tie), Cancel), Cancel));
 
-        results.Count(r => r.AlreadyJudged).ShouldBe(1);
+        results.Count(r => r.Outcome == JudgeOutcome.AlreadyJudged).ShouldBe(1);
         database.Judgments().Count.ShouldBe(1);
     }
 
@@ -205,7 +205,7 @@ public sealed class DeskTests : IDisposable
         undone.ShouldSatisfyAllConditions(
             u => u.Comparison.Id.ShouldBe(first.Id),
             u => u.Comparison.Left.ShouldBe(first.Left),
-            u => u.Comparison.Comment.ShouldBe("sharper"),
+            u => u.Comparison.Draft!.Comment.ShouldBe("sharper"),
             u => u.Answer.ShouldBe(Answer.Right),
             u => u.Counts.ShouldBe(new DeskCounts(0, 0)));
         database.Reread(first.Id).JudgmentCount.ShouldBe(0);
@@ -333,14 +333,14 @@ public sealed class DeskTests : IDisposable
     [Fact]
     public async Task An_empty_desk_says_why()
     {
-        (await Desk.WhyEmptyAsync(database.StudyId, Cancel)).ShouldBe(EmptyDesk.NoPrompts);
+        (await Desk.WhyEmptyAsync(ada, Cancel)).ShouldBe(EmptyDesk.NoPrompts);
         var prompt = database.AddPrompt("One summer night");
-        (await Desk.WhyEmptyAsync(database.StudyId, Cancel)).ShouldBe(EmptyDesk.Sampling);
+        (await Desk.WhyEmptyAsync(ada, Cancel)).ShouldBe(EmptyDesk.Sampling);
         database.AddComparison(prompt.Id);
         var shown = (await Next(ada))!;
-        (await Desk.WhyEmptyAsync(database.StudyId, Cancel)).ShouldBe(EmptyDesk.WithOthers);
+        (await Desk.WhyEmptyAsync(ada, Cancel)).ShouldBe(EmptyDesk.WithOthers);
         await Desk.JudgeAsync(ada, Press(shown, Answer.Left), Cancel);
-        (await Desk.WhyEmptyAsync(database.StudyId, Cancel)).ShouldBe(EmptyDesk.AllJudged);
+        (await Desk.WhyEmptyAsync(ada, Cancel)).ShouldBe(EmptyDesk.AllJudged);
     }
 
     [Fact]

@@ -88,7 +88,7 @@ public sealed class RoundsDatabase : IDbContextFactory<AnnotatorDbContext>, IAsy
         var policy = await db.Policies.FirstAsync();
         var asked = await db.Prompts.FirstOrDefaultAsync(p => p.Text == prompt)
             ?? new Prompt { StudyId = StudyId, Text = prompt, Split = split, CreatedAt = Made };
-        var comparison = new Comparison { StudyId = StudyId, Prompt = asked, PolicyId = policy.Id, Purpose = purpose, CreatedAt = Made };
+        var comparison = new Comparison { StudyId = StudyId, Prompt = asked, PolicyId = policy.Id, Purpose = purpose, QueueOrder = 0, CreatedAt = Made };
         foreach (var (position, text) in new[] { first, second }.Index())
         {
             comparison.Responses.Add(new()
@@ -130,9 +130,10 @@ public sealed class RoundsDatabase : IDbContextFactory<AnnotatorDbContext>, IAsy
             await db.SaveChangesAsync();
         }
 
+        var comparison = await db.Comparisons.AsNoTracking().SingleAsync(c => c.Id == comparisonId);
         var judgment = new Judgment
         {
-            ComparisonId = comparisonId, AnnotatorId = annotator, Verdict = verdict, Ranking = verdict == Verdict.Ranked ? ranking ?? [[0], [1]] : null,
+            ComparisonId = comparisonId, StudyId = comparison.StudyId, PolicyId = comparison.PolicyId, PromptId = comparison.PromptId, AnnotatorId = annotator, Verdict = verdict, Ranking = verdict == Verdict.Ranked ? ranking ?? [[0], [1]] : null,
             Strength = strength, SkipReason = skip, Comment = comment, SidesShown = [1, 0], Seconds = 3.25, GuidelinesVersion = 2, SupersedesId = supersedes,
             RequestId = Guid.NewGuid(), CreatedAt = Made,
         };

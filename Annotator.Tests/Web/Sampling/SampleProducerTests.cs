@@ -78,7 +78,7 @@ public sealed class SampleProducerTests : IAsyncLifetime
         await using (var db = app.OpenDb())
         {
             await db.Comparisons.Where(c => c.StudyId == studyId).OrderBy(c => c.Id).Take(3)
-                .ExecuteUpdateAsync(set => set.SetProperty(c => c.JudgmentCount, 1), Cancellation);
+                .ExecuteUpdateAsync(set => set.SetProperty(c => c.JudgmentCount, 1).SetProperty(c => c.OpenPlaces, 0), Cancellation);
         }
 
         app.Services.GetRequiredService<LiveFeed>().Publish(new JudgmentCounted(studyId, 3));
@@ -130,9 +130,10 @@ public sealed class SampleProducerTests : IAsyncLifetime
             var person = Annotator("ben", null);
             db.Users.Add(person);
             await db.SaveChangesAsync(Cancellation);
-            await db.Comparisons.Where(c => c.Id == old[0].Id).ExecuteUpdateAsync(set => set.SetProperty(c => c.JudgmentCount, 1), Cancellation);
-            await db.Comparisons.Where(c => c.Id == old[1].Id).ExecuteUpdateAsync(
-                set => set.SetProperty(c => c.LeasedToId, person.Id).SetProperty(c => c.LeaseExpiresAt, DateTime.UtcNow.AddMinutes(10)), Cancellation);
+            await db.Comparisons.Where(c => c.Id == old[0].Id).ExecuteUpdateAsync(set => set.SetProperty(c => c.JudgmentCount, 1).SetProperty(c => c.OpenPlaces, 0), Cancellation);
+            await db.Comparisons.Where(c => c.Id == old[1].Id).ExecuteUpdateAsync(set => set.SetProperty(c => c.OpenPlaces, 0), Cancellation);
+            db.Leases.Add(new() { ComparisonId = old[1].Id, AnnotatorId = person.Id, StudyId = studyId, ExpiresAt = DateTime.UtcNow.AddMinutes(10) });
+            await db.SaveChangesAsync(Cancellation);
         }
 
         var next = await app.PublishAsync(studyId, "hash-1");

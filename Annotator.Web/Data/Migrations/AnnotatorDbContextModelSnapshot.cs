@@ -52,14 +52,14 @@ namespace Annotator.Web.Data.Migrations
                     b.Property<DateTime>("CreatedAt")
                         .HasColumnType("TEXT");
 
+                    b.Property<string>("GoldRanking")
+                        .HasColumnType("TEXT");
+
                     b.Property<int>("JudgmentCount")
                         .HasColumnType("INTEGER");
 
-                    b.Property<DateTime?>("LeaseExpiresAt")
-                        .HasColumnType("TEXT");
-
-                    b.Property<string>("LeasedToId")
-                        .HasColumnType("TEXT");
+                    b.Property<int>("OpenPlaces")
+                        .HasColumnType("INTEGER");
 
                     b.Property<long>("PolicyId")
                         .HasColumnType("INTEGER");
@@ -70,6 +70,9 @@ namespace Annotator.Web.Data.Migrations
                     b.Property<int>("Purpose")
                         .HasColumnType("INTEGER");
 
+                    b.Property<long>("QueueOrder")
+                        .HasColumnType("INTEGER");
+
                     b.Property<DateTime?>("RetiredAt")
                         .HasColumnType("TEXT");
 
@@ -78,14 +81,15 @@ namespace Annotator.Web.Data.Migrations
 
                     b.HasKey("Id");
 
-                    b.HasIndex("LeasedToId");
-
                     b.HasIndex("PromptId");
 
                     b.HasIndex("PolicyId", "PromptId");
 
-                    b.HasIndex("StudyId", "RetiredAt", "JudgmentCount", "PolicyId")
-                        .IsDescending(false, false, false, true);
+                    b.HasIndex(new[] { "StudyId", "QueueOrder" }, "IX_Comparisons_Gold")
+                        .HasFilter("\"Purpose\" = 2 AND \"RetiredAt\" IS NULL");
+
+                    b.HasIndex(new[] { "StudyId", "QueueOrder" }, "IX_Comparisons_Open")
+                        .HasFilter("\"Purpose\" = 0 AND \"RetiredAt\" IS NULL AND \"OpenPlaces\" > 0");
 
                     b.ToTable("Comparisons");
                 });
@@ -108,6 +112,30 @@ namespace Annotator.Web.Data.Migrations
                     b.ToTable("ComparisonResponses");
                 });
 
+            modelBuilder.Entity("Annotator.Web.Data.Draft", b =>
+                {
+                    b.Property<string>("AnnotatorId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("ComparisonId")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Content")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<DateTime>("UpdatedAt")
+                        .HasColumnType("TEXT");
+
+                    b.HasKey("AnnotatorId", "ComparisonId");
+
+                    b.HasIndex("ComparisonId");
+
+                    b.HasIndex("AnnotatorId", "UpdatedAt");
+
+                    b.ToTable("Drafts");
+                });
+
             modelBuilder.Entity("Annotator.Web.Data.Judgment", b =>
                 {
                     b.Property<long>("Id")
@@ -127,13 +155,38 @@ namespace Annotator.Web.Data.Migrations
                     b.Property<DateTime>("CreatedAt")
                         .HasColumnType("TEXT");
 
+                    b.Property<string>("Flags")
+                        .HasColumnType("TEXT");
+
+                    b.Property<long?>("GivenWithId")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<bool?>("GoldCorrect")
+                        .HasColumnType("INTEGER");
+
                     b.Property<int>("GuidelinesVersion")
                         .HasColumnType("INTEGER");
 
                     b.Property<bool>("IsSuperseded")
                         .HasColumnType("INTEGER");
 
+                    b.Property<bool>("OrderUntouched")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<int>("Origin")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("PolicyId")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("PromptId")
+                        .HasColumnType("INTEGER");
+
                     b.Property<string>("Ranking")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Reasons")
+                        .IsRequired()
                         .HasColumnType("TEXT");
 
                     b.Property<Guid>("RequestId")
@@ -152,6 +205,9 @@ namespace Annotator.Web.Data.Migrations
                     b.Property<int?>("Strength")
                         .HasColumnType("INTEGER");
 
+                    b.Property<long>("StudyId")
+                        .HasColumnType("INTEGER");
+
                     b.Property<long?>("SupersedesId")
                         .HasColumnType("INTEGER");
 
@@ -160,19 +216,53 @@ namespace Annotator.Web.Data.Migrations
 
                     b.HasKey("Id");
 
+                    b.HasIndex("GivenWithId");
+
                     b.HasIndex("RequestId")
                         .IsUnique();
+
+                    b.HasIndex("StudyId");
 
                     b.HasIndex("SupersedesId")
                         .IsUnique();
 
-                    b.HasIndex("AnnotatorId", "CreatedAt");
+                    b.HasIndex("AnnotatorId", "PolicyId", "PromptId")
+                        .HasFilter("NOT \"IsSuperseded\"");
 
-                    b.HasIndex("ComparisonId", "AnnotatorId")
+                    b.HasIndex("ComparisonId", "AnnotatorId", "Origin")
                         .IsUnique()
                         .HasFilter("NOT \"IsSuperseded\"");
 
+                    b.HasIndex("AnnotatorId", "StudyId", "CreatedAt", "Verdict", "Origin")
+                        .HasFilter("NOT \"IsSuperseded\"");
+
                     b.ToTable("Judgments");
+                });
+
+            modelBuilder.Entity("Annotator.Web.Data.Lease", b =>
+                {
+                    b.Property<long>("ComparisonId")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("AnnotatorId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<DateTime>("ExpiresAt")
+                        .HasColumnType("TEXT");
+
+                    b.Property<bool>("IsRepeat")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("StudyId")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("ComparisonId", "AnnotatorId");
+
+                    b.HasIndex("ExpiresAt");
+
+                    b.HasIndex("AnnotatorId", "StudyId", "ExpiresAt");
+
+                    b.ToTable("Leases");
                 });
 
             modelBuilder.Entity("Annotator.Web.Data.Person", b =>
@@ -299,6 +389,12 @@ namespace Annotator.Web.Data.Migrations
                     b.Property<DateTime>("CreatedAt")
                         .HasColumnType("TEXT");
 
+                    b.Property<string>("Messages")
+                        .HasColumnType("TEXT");
+
+                    b.Property<int>("Priority")
+                        .HasColumnType("INTEGER");
+
                     b.Property<int>("Split")
                         .HasColumnType("INTEGER");
 
@@ -322,8 +418,14 @@ namespace Annotator.Web.Data.Migrations
                         .ValueGeneratedOnAdd()
                         .HasColumnType("INTEGER");
 
+                    b.Property<string>("AuthorId")
+                        .HasColumnType("TEXT");
+
                     b.Property<DateTime>("CreatedAt")
                         .HasColumnType("TEXT");
+
+                    b.Property<long?>("EditedFromId")
+                        .HasColumnType("INTEGER");
 
                     b.Property<string>("FinishReason")
                         .IsRequired()
@@ -332,7 +434,7 @@ namespace Annotator.Web.Data.Migrations
                     b.Property<double?>("LogProbability")
                         .HasColumnType("REAL");
 
-                    b.Property<long>("PolicyId")
+                    b.Property<long?>("PolicyId")
                         .HasColumnType("INTEGER");
 
                     b.Property<long>("PromptId")
@@ -369,6 +471,10 @@ namespace Annotator.Web.Data.Migrations
                         });
 
                     b.HasKey("Id");
+
+                    b.HasIndex("AuthorId");
+
+                    b.HasIndex("EditedFromId");
 
                     b.HasIndex("PromptId");
 
@@ -474,6 +580,12 @@ namespace Annotator.Web.Data.Migrations
                     b.Property<int>("GuidelinesVersion")
                         .HasColumnType("INTEGER");
 
+                    b.Property<bool>("IsArchived")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<int>("JudgmentCount")
+                        .HasColumnType("INTEGER");
+
                     b.Property<string>("Name")
                         .IsRequired()
                         .HasColumnType("TEXT");
@@ -493,6 +605,48 @@ namespace Annotator.Web.Data.Migrations
 
                             b1.Property<double>("TopP")
                                 .HasColumnType("REAL");
+                        });
+
+                    b.ComplexProperty(typeof(Dictionary<string, object>), "Task", "Annotator.Web.Data.Study.Task#StudyTask", b1 =>
+                        {
+                            b1.IsRequired();
+
+                            b1.Property<bool>("AllowsEdit")
+                                .HasColumnType("INTEGER");
+
+                            b1.Property<bool>("AsksStrength")
+                                .HasColumnType("INTEGER");
+
+                            b1.Property<int?>("DailyTarget")
+                                .HasColumnType("INTEGER");
+
+                            b1.Property<double>("GoldRate")
+                                .HasColumnType("REAL");
+
+                            b1.Property<int>("Kind")
+                                .HasColumnType("INTEGER");
+
+                            b1.Property<int>("Overlap")
+                                .HasColumnType("INTEGER");
+
+                            b1.Property<string>("ReasonChips")
+                                .IsRequired()
+                                .HasColumnType("TEXT");
+
+                            b1.Property<double>("RepeatRate")
+                                .HasColumnType("REAL");
+
+                            b1.Property<bool>("RequiresComment")
+                                .HasColumnType("INTEGER");
+
+                            b1.Property<bool>("RequiresReason")
+                                .HasColumnType("INTEGER");
+
+                            b1.Property<int>("ResponsesPerComparison")
+                                .HasColumnType("INTEGER");
+
+                            b1.Property<bool>("ShowsGoldFeedback")
+                                .HasColumnType("INTEGER");
                         });
 
                     b.HasKey("Id");
@@ -690,6 +844,25 @@ namespace Annotator.Web.Data.Migrations
                     b.Navigation("Response");
                 });
 
+            modelBuilder.Entity("Annotator.Web.Data.Draft", b =>
+                {
+                    b.HasOne("Annotator.Web.Data.Person", "Annotator")
+                        .WithMany()
+                        .HasForeignKey("AnnotatorId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+
+                    b.HasOne("Annotator.Web.Data.Comparison", "Comparison")
+                        .WithMany()
+                        .HasForeignKey("ComparisonId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+
+                    b.Navigation("Annotator");
+
+                    b.Navigation("Comparison");
+                });
+
             modelBuilder.Entity("Annotator.Web.Data.Judgment", b =>
                 {
                     b.HasOne("Annotator.Web.Data.Person", "Annotator")
@@ -704,6 +877,11 @@ namespace Annotator.Web.Data.Migrations
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired();
 
+                    b.HasOne("Annotator.Web.Data.Judgment", "GivenWith")
+                        .WithMany()
+                        .HasForeignKey("GivenWithId")
+                        .OnDelete(DeleteBehavior.Restrict);
+
                     b.HasOne("Annotator.Web.Data.Judgment", "Supersedes")
                         .WithMany()
                         .HasForeignKey("SupersedesId")
@@ -713,7 +891,28 @@ namespace Annotator.Web.Data.Migrations
 
                     b.Navigation("Comparison");
 
+                    b.Navigation("GivenWith");
+
                     b.Navigation("Supersedes");
+                });
+
+            modelBuilder.Entity("Annotator.Web.Data.Lease", b =>
+                {
+                    b.HasOne("Annotator.Web.Data.Person", "Annotator")
+                        .WithMany()
+                        .HasForeignKey("AnnotatorId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+
+                    b.HasOne("Annotator.Web.Data.Comparison", "Comparison")
+                        .WithMany()
+                        .HasForeignKey("ComparisonId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+
+                    b.Navigation("Annotator");
+
+                    b.Navigation("Comparison");
                 });
 
             modelBuilder.Entity("Annotator.Web.Data.Policy", b =>
@@ -747,17 +946,29 @@ namespace Annotator.Web.Data.Migrations
 
             modelBuilder.Entity("Annotator.Web.Data.Response", b =>
                 {
+                    b.HasOne("Annotator.Web.Data.Person", "Author")
+                        .WithMany()
+                        .HasForeignKey("AuthorId")
+                        .OnDelete(DeleteBehavior.Restrict);
+
+                    b.HasOne("Annotator.Web.Data.Response", "EditedFrom")
+                        .WithMany()
+                        .HasForeignKey("EditedFromId")
+                        .OnDelete(DeleteBehavior.Restrict);
+
                     b.HasOne("Annotator.Web.Data.Policy", "Policy")
                         .WithMany()
-                        .HasForeignKey("PolicyId")
-                        .OnDelete(DeleteBehavior.Cascade)
-                        .IsRequired();
+                        .HasForeignKey("PolicyId");
 
                     b.HasOne("Annotator.Web.Data.Prompt", "Prompt")
                         .WithMany()
                         .HasForeignKey("PromptId")
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired();
+
+                    b.Navigation("Author");
+
+                    b.Navigation("EditedFrom");
 
                     b.Navigation("Policy");
 

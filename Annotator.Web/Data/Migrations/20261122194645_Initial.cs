@@ -201,15 +201,42 @@ namespace Annotator.Web.Data.Migrations
                     PromptId = table.Column<long>(type: "INTEGER", nullable: false),
                     PolicyId = table.Column<long>(type: "INTEGER", nullable: false),
                     Purpose = table.Column<int>(type: "INTEGER", nullable: false),
+                    QueueOrder = table.Column<long>(type: "INTEGER", nullable: false),
                     JudgmentCount = table.Column<int>(type: "INTEGER", nullable: false),
-                    LeasedToId = table.Column<string>(type: "TEXT", nullable: true),
-                    LeaseExpiresAt = table.Column<DateTime>(type: "TEXT", nullable: true),
+                    OpenPlaces = table.Column<int>(type: "INTEGER", nullable: false),
+                    GoldRanking = table.Column<string>(type: "TEXT", nullable: true),
                     RetiredAt = table.Column<DateTime>(type: "TEXT", nullable: true),
                     CreatedAt = table.Column<DateTime>(type: "TEXT", nullable: false)
                 },
                 constraints: table =>
                 {
                     table.PrimaryKey("PK_Comparisons", x => x.Id);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "Drafts",
+                columns: table => new
+                {
+                    AnnotatorId = table.Column<string>(type: "TEXT", nullable: false),
+                    ComparisonId = table.Column<long>(type: "INTEGER", nullable: false),
+                    Content = table.Column<string>(type: "TEXT", nullable: false),
+                    UpdatedAt = table.Column<DateTime>(type: "TEXT", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_Drafts", x => new { x.AnnotatorId, x.ComparisonId });
+                    table.ForeignKey(
+                        name: "FK_Drafts_AspNetUsers_AnnotatorId",
+                        column: x => x.AnnotatorId,
+                        principalTable: "AspNetUsers",
+                        principalColumn: "Id",
+                        onDelete: ReferentialAction.Cascade);
+                    table.ForeignKey(
+                        name: "FK_Drafts_Comparisons_ComparisonId",
+                        column: x => x.ComparisonId,
+                        principalTable: "Comparisons",
+                        principalColumn: "Id",
+                        onDelete: ReferentialAction.Cascade);
                 });
 
             migrationBuilder.CreateTable(
@@ -220,15 +247,24 @@ namespace Annotator.Web.Data.Migrations
                         .Annotation("Sqlite:Autoincrement", true),
                     ComparisonId = table.Column<long>(type: "INTEGER", nullable: false),
                     AnnotatorId = table.Column<string>(type: "TEXT", nullable: false),
+                    StudyId = table.Column<long>(type: "INTEGER", nullable: false),
+                    PolicyId = table.Column<long>(type: "INTEGER", nullable: false),
+                    PromptId = table.Column<long>(type: "INTEGER", nullable: false),
+                    Origin = table.Column<int>(type: "INTEGER", nullable: false),
                     Verdict = table.Column<int>(type: "INTEGER", nullable: false),
                     Ranking = table.Column<string>(type: "TEXT", nullable: true),
                     Strength = table.Column<int>(type: "INTEGER", nullable: true),
                     SkipReason = table.Column<int>(type: "INTEGER", nullable: true),
                     Comment = table.Column<string>(type: "TEXT", nullable: true),
+                    Reasons = table.Column<string>(type: "TEXT", nullable: false),
+                    Flags = table.Column<string>(type: "TEXT", nullable: true),
+                    OrderUntouched = table.Column<bool>(type: "INTEGER", nullable: false),
+                    GoldCorrect = table.Column<bool>(type: "INTEGER", nullable: true),
                     SidesShown = table.Column<string>(type: "TEXT", nullable: false),
                     Seconds = table.Column<double>(type: "REAL", nullable: false),
                     GuidelinesVersion = table.Column<int>(type: "INTEGER", nullable: false),
                     SupersedesId = table.Column<long>(type: "INTEGER", nullable: true),
+                    GivenWithId = table.Column<long>(type: "INTEGER", nullable: true),
                     IsSuperseded = table.Column<bool>(type: "INTEGER", nullable: false),
                     RequestId = table.Column<Guid>(type: "TEXT", nullable: false),
                     CreatedAt = table.Column<DateTime>(type: "TEXT", nullable: false)
@@ -249,11 +285,44 @@ namespace Annotator.Web.Data.Migrations
                         principalColumn: "Id",
                         onDelete: ReferentialAction.Cascade);
                     table.ForeignKey(
+                        name: "FK_Judgments_Judgments_GivenWithId",
+                        column: x => x.GivenWithId,
+                        principalTable: "Judgments",
+                        principalColumn: "Id",
+                        onDelete: ReferentialAction.Restrict);
+                    table.ForeignKey(
                         name: "FK_Judgments_Judgments_SupersedesId",
                         column: x => x.SupersedesId,
                         principalTable: "Judgments",
                         principalColumn: "Id",
                         onDelete: ReferentialAction.Restrict);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "Leases",
+                columns: table => new
+                {
+                    ComparisonId = table.Column<long>(type: "INTEGER", nullable: false),
+                    AnnotatorId = table.Column<string>(type: "TEXT", nullable: false),
+                    StudyId = table.Column<long>(type: "INTEGER", nullable: false),
+                    IsRepeat = table.Column<bool>(type: "INTEGER", nullable: false),
+                    ExpiresAt = table.Column<DateTime>(type: "TEXT", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_Leases", x => new { x.ComparisonId, x.AnnotatorId });
+                    table.ForeignKey(
+                        name: "FK_Leases_AspNetUsers_AnnotatorId",
+                        column: x => x.AnnotatorId,
+                        principalTable: "AspNetUsers",
+                        principalColumn: "Id",
+                        onDelete: ReferentialAction.Cascade);
+                    table.ForeignKey(
+                        name: "FK_Leases_Comparisons_ComparisonId",
+                        column: x => x.ComparisonId,
+                        principalTable: "Comparisons",
+                        principalColumn: "Id",
+                        onDelete: ReferentialAction.Cascade);
                 });
 
             migrationBuilder.CreateTable(
@@ -289,13 +358,27 @@ namespace Annotator.Web.Data.Migrations
                     Name = table.Column<string>(type: "TEXT", nullable: false),
                     Guidelines = table.Column<string>(type: "TEXT", nullable: false),
                     GuidelinesVersion = table.Column<int>(type: "INTEGER", nullable: false),
+                    IsArchived = table.Column<bool>(type: "INTEGER", nullable: false),
+                    JudgmentCount = table.Column<int>(type: "INTEGER", nullable: false),
                     AutomaticRoundEvery = table.Column<int>(type: "INTEGER", nullable: true),
                     CurrentPolicyId = table.Column<long>(type: "INTEGER", nullable: true),
                     CreatedAt = table.Column<DateTime>(type: "TEXT", nullable: false),
                     Sampling_MaxTokens = table.Column<int>(type: "INTEGER", nullable: false),
                     Sampling_Temperature = table.Column<double>(type: "REAL", nullable: false),
                     Sampling_TopK = table.Column<int>(type: "INTEGER", nullable: false),
-                    Sampling_TopP = table.Column<double>(type: "REAL", nullable: false)
+                    Sampling_TopP = table.Column<double>(type: "REAL", nullable: false),
+                    Task_AllowsEdit = table.Column<bool>(type: "INTEGER", nullable: false),
+                    Task_AsksStrength = table.Column<bool>(type: "INTEGER", nullable: false),
+                    Task_DailyTarget = table.Column<int>(type: "INTEGER", nullable: true),
+                    Task_GoldRate = table.Column<double>(type: "REAL", nullable: false),
+                    Task_Kind = table.Column<int>(type: "INTEGER", nullable: false),
+                    Task_Overlap = table.Column<int>(type: "INTEGER", nullable: false),
+                    Task_ReasonChips = table.Column<string>(type: "TEXT", nullable: false),
+                    Task_RepeatRate = table.Column<double>(type: "REAL", nullable: false),
+                    Task_RequiresComment = table.Column<bool>(type: "INTEGER", nullable: false),
+                    Task_RequiresReason = table.Column<bool>(type: "INTEGER", nullable: false),
+                    Task_ResponsesPerComparison = table.Column<int>(type: "INTEGER", nullable: false),
+                    Task_ShowsGoldFeedback = table.Column<bool>(type: "INTEGER", nullable: false)
                 },
                 constraints: table =>
                 {
@@ -316,6 +399,8 @@ namespace Annotator.Web.Data.Migrations
                         .Annotation("Sqlite:Autoincrement", true),
                     StudyId = table.Column<long>(type: "INTEGER", nullable: false),
                     Text = table.Column<string>(type: "TEXT", nullable: false),
+                    Messages = table.Column<string>(type: "TEXT", nullable: true),
+                    Priority = table.Column<int>(type: "INTEGER", nullable: false),
                     Split = table.Column<int>(type: "INTEGER", nullable: false),
                     CreatedAt = table.Column<DateTime>(type: "TEXT", nullable: false)
                 },
@@ -390,7 +475,9 @@ namespace Annotator.Web.Data.Migrations
                     Id = table.Column<long>(type: "INTEGER", nullable: false)
                         .Annotation("Sqlite:Autoincrement", true),
                     PromptId = table.Column<long>(type: "INTEGER", nullable: false),
-                    PolicyId = table.Column<long>(type: "INTEGER", nullable: false),
+                    PolicyId = table.Column<long>(type: "INTEGER", nullable: true),
+                    AuthorId = table.Column<string>(type: "TEXT", nullable: true),
+                    EditedFromId = table.Column<long>(type: "INTEGER", nullable: true),
                     Text = table.Column<string>(type: "TEXT", nullable: false),
                     TokenIds = table.Column<string>(type: "TEXT", nullable: true),
                     PromptTokenIds = table.Column<string>(type: "TEXT", nullable: true),
@@ -407,17 +494,28 @@ namespace Annotator.Web.Data.Migrations
                 {
                     table.PrimaryKey("PK_Responses", x => x.Id);
                     table.ForeignKey(
+                        name: "FK_Responses_AspNetUsers_AuthorId",
+                        column: x => x.AuthorId,
+                        principalTable: "AspNetUsers",
+                        principalColumn: "Id",
+                        onDelete: ReferentialAction.Restrict);
+                    table.ForeignKey(
                         name: "FK_Responses_Policies_PolicyId",
                         column: x => x.PolicyId,
                         principalTable: "Policies",
-                        principalColumn: "Id",
-                        onDelete: ReferentialAction.Cascade);
+                        principalColumn: "Id");
                     table.ForeignKey(
                         name: "FK_Responses_Prompts_PromptId",
                         column: x => x.PromptId,
                         principalTable: "Prompts",
                         principalColumn: "Id",
                         onDelete: ReferentialAction.Cascade);
+                    table.ForeignKey(
+                        name: "FK_Responses_Responses_EditedFromId",
+                        column: x => x.EditedFromId,
+                        principalTable: "Responses",
+                        principalColumn: "Id",
+                        onDelete: ReferentialAction.Restrict);
                 });
 
             migrationBuilder.InsertData(
@@ -478,9 +576,16 @@ namespace Annotator.Web.Data.Migrations
                 column: "ResponseId");
 
             migrationBuilder.CreateIndex(
-                name: "IX_Comparisons_LeasedToId",
+                name: "IX_Comparisons_Gold",
                 table: "Comparisons",
-                column: "LeasedToId");
+                columns: new[] { "StudyId", "QueueOrder" },
+                filter: "\"Purpose\" = 2 AND \"RetiredAt\" IS NULL");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_Comparisons_Open",
+                table: "Comparisons",
+                columns: new[] { "StudyId", "QueueOrder" },
+                filter: "\"Purpose\" = 0 AND \"RetiredAt\" IS NULL AND \"OpenPlaces\" > 0");
 
             migrationBuilder.CreateIndex(
                 name: "IX_Comparisons_PolicyId_PromptId",
@@ -493,22 +598,38 @@ namespace Annotator.Web.Data.Migrations
                 column: "PromptId");
 
             migrationBuilder.CreateIndex(
-                name: "IX_Comparisons_StudyId_RetiredAt_JudgmentCount_PolicyId",
-                table: "Comparisons",
-                columns: new[] { "StudyId", "RetiredAt", "JudgmentCount", "PolicyId" },
-                descending: new[] { false, false, false, true });
+                name: "IX_Drafts_AnnotatorId_UpdatedAt",
+                table: "Drafts",
+                columns: new[] { "AnnotatorId", "UpdatedAt" });
 
             migrationBuilder.CreateIndex(
-                name: "IX_Judgments_AnnotatorId_CreatedAt",
-                table: "Judgments",
-                columns: new[] { "AnnotatorId", "CreatedAt" });
+                name: "IX_Drafts_ComparisonId",
+                table: "Drafts",
+                column: "ComparisonId");
 
             migrationBuilder.CreateIndex(
-                name: "IX_Judgments_ComparisonId_AnnotatorId",
+                name: "IX_Judgments_AnnotatorId_PolicyId_PromptId",
                 table: "Judgments",
-                columns: new[] { "ComparisonId", "AnnotatorId" },
+                columns: new[] { "AnnotatorId", "PolicyId", "PromptId" },
+                filter: "NOT \"IsSuperseded\"");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_Judgments_AnnotatorId_StudyId_CreatedAt_Verdict_Origin",
+                table: "Judgments",
+                columns: new[] { "AnnotatorId", "StudyId", "CreatedAt", "Verdict", "Origin" },
+                filter: "NOT \"IsSuperseded\"");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_Judgments_ComparisonId_AnnotatorId_Origin",
+                table: "Judgments",
+                columns: new[] { "ComparisonId", "AnnotatorId", "Origin" },
                 unique: true,
                 filter: "NOT \"IsSuperseded\"");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_Judgments_GivenWithId",
+                table: "Judgments",
+                column: "GivenWithId");
 
             migrationBuilder.CreateIndex(
                 name: "IX_Judgments_RequestId",
@@ -517,10 +638,25 @@ namespace Annotator.Web.Data.Migrations
                 unique: true);
 
             migrationBuilder.CreateIndex(
+                name: "IX_Judgments_StudyId",
+                table: "Judgments",
+                column: "StudyId");
+
+            migrationBuilder.CreateIndex(
                 name: "IX_Judgments_SupersedesId",
                 table: "Judgments",
                 column: "SupersedesId",
                 unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "IX_Leases_AnnotatorId_StudyId_ExpiresAt",
+                table: "Leases",
+                columns: new[] { "AnnotatorId", "StudyId", "ExpiresAt" });
+
+            migrationBuilder.CreateIndex(
+                name: "IX_Leases_ExpiresAt",
+                table: "Leases",
+                column: "ExpiresAt");
 
             migrationBuilder.CreateIndex(
                 name: "IX_Policies_ParentId",
@@ -537,6 +673,16 @@ namespace Annotator.Web.Data.Migrations
                 name: "IX_Prompts_StudyId",
                 table: "Prompts",
                 column: "StudyId");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_Responses_AuthorId",
+                table: "Responses",
+                column: "AuthorId");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_Responses_EditedFromId",
+                table: "Responses",
+                column: "EditedFromId");
 
             migrationBuilder.CreateIndex(
                 name: "IX_Responses_PolicyId_PromptId",
@@ -657,7 +803,13 @@ namespace Annotator.Web.Data.Migrations
                 name: "ComparisonResponses");
 
             migrationBuilder.DropTable(
+                name: "Drafts");
+
+            migrationBuilder.DropTable(
                 name: "Judgments");
+
+            migrationBuilder.DropTable(
+                name: "Leases");
 
             migrationBuilder.DropTable(
                 name: "Rounds");

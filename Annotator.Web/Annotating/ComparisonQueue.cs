@@ -1,0 +1,187 @@
+using Annotator.Web.Data;
+using Microsoft.EntityFrameworkCore;
+
+namespace Annotator.Web.Annotating;
+
+/// <summary>
+/// Which comparison comes next, and who has which on the desk. Every operation runs within a transaction of the desk's,
+/// which has SQLite's write lock; the times are its own.
+/// </summary>
+/// <param name="study">The study's id.</param>
+/// <param name="me">The annotator's id.</param>
+internal sealed class ComparisonQueue(AnnotatorDbContext db, SideOrder order, long study, string me, DateTime now)
+{
+    /// <summary>A repeat comes after at least this many other judgments.</summary>
+    public const int RepeatDistance = 20;
+
+    /// <summary>Takes away what has expired, the annotator's own too: whoever comes first has the place.</summary>
+    public async Task SweepAsync(CancellationToken cancel)
+    {
+        foreach (var lease in await db.Leases.Include(l => l.Comparison).Where(l => l.ExpiresAt <= now).ToListAsync(cancel))
+        {
+            Drop(lease);
+        }
+
+        await db.SaveWithoutSavepointAsync(cancel);
+    }
+
+    /// <summary>
+    /// Leases the next comparison to the annotator; null if there is none. Own leases come first, the oldest at the front,
+    /// so that a reload brings back what was on screen; then at the study's rates a gold comparison or a repeat; then the stock.
+    /// </summary>
+    /// <param name="except">What the page has already.</param>
+    /// <param name="until">When the lease expires.</param>
+    /// <param name="room">How many more the annotator may judge today, those of <paramref name="except"/> among them; null = no limit.</param>
+    public async Task<Lease?> TakeAsync(IReadOnlyCollection<long> except, DateTime until, int? room, CancellationToken cancel)
+    {
+        if (except.Count >= room)
+        {
+            return null;
+        }
+
+        var held = await db.Leases.Include(l => l.Comparison).Where(l => l.AnnotatorId == me && l.StudyId == study)
+            .OrderBy(l => l.ExpiresAt).ToListAsync(cancel);
+        if (held.Find(l => !except.Contains(l.ComparisonId) && l.Comparison!.RetiredAt is null) is { } own)
+        {
+            own.ExpiresAt = until;
+            return own;
+        }
+
+        return await GoldOrRepeatAsync(held.Count, until, cancel) ?? await FromStockAsync(until, cancel);
+    }
+
+    /// <summary>
+    /// Renews the annotator's lease on a comparison, if there is one, and with it all others on the desk, a tick later: a
+    /// reload then finds that one on screen and the others behind it.
+    /// </summary>
+    public async Task RenewAsync(long onScreen, DateTime until, CancellationToken cancel)
+    {
+        var held = await db.Leases.Where(l => l.AnnotatorId == me && l.StudyId == study && l.ExpiresAt > now).ToListAsync(cancel);
+        if (held.Exists(l => l.ComparisonId == onScreen))
+        {
+            held.ForEach(l => l.ExpiresAt = l.ComparisonId == onScreen ? until : until + TimeSpan.FromTicks(1));
+            await db.SaveWithoutSavepointAsync(cancel);
+        }
+    }
+
+    /// <summary>Takes the comparison off the annotator's desk; its place is open again.</summary>
+    public void Drop(Lease lease)
+    {
+        if (TakesPlace(lease))
+        {
+            lease.Comparison!.OpenPlaces++;
+        }
+
+        db.Leases.Remove(lease);
+    }
+
+    /// <summary>Puts a comparison on the annotator's desk.</summary>
+    public Lease Add(Comparison comparison, bool isRepeat, DateTime until)
+    {
+        var lease = new Lease { ComparisonId = comparison.Id, Comparison = comparison, AnnotatorId = me, StudyId = study, IsRepeat = isRepeat, ExpiresAt = until };
+        db.Leases.Add(lease);
+        if (TakesPlace(lease))
+        {
+            comparison.OpenPlaces--;
+        }
+
+        return lease;
+    }
+
+    private static bool TakesPlace(Lease lease) => !lease.IsRepeat && lease.Comparison!.Purpose != ComparisonPurpose.Gold;
+
+    private async Task<Lease?> FromStockAsync(DateTime until, CancellationToken cancel) =>
+        await OpenIdAsync(cancel) is { } id ? Add(await db.Comparisons.SingleAsync(c => c.Id == id, cancel), isRepeat: false, until) : null;
+
+    /// <summary>
+    /// The first comparison of the queue with an open place whose prompt the annotator has neither judged, skipped nor on
+    /// the desk under the same policy. The walk goes from prompt to prompt along one index and stops at the first that is
+    /// free: it passes over the prompts that this annotator has seen under the policy, and over nothing else.
+    /// </summary>
+    private async Task<long?> OpenIdAsync(CancellationToken cancel)
+    {
+        var found = await db.Database.SqlQuery<long>($"""
+            WITH RECURSIVE walk(Id, QueueOrder, Seen) AS (
+              SELECT c.Id, c.QueueOrder,
+                EXISTS (SELECT 1 FROM Judgments j WHERE j.AnnotatorId = {me} AND j.PolicyId = c.PolicyId AND j.PromptId = c.PromptId
+                  AND NOT j.IsSuperseded AND j.Verdict <> {(int)Verdict.Withdrawn})
+                OR EXISTS (SELECT 1 FROM Leases l JOIN Comparisons o ON o.Id = l.ComparisonId
+                  WHERE l.AnnotatorId = {me} AND l.StudyId = {study} AND o.PolicyId = c.PolicyId AND o.PromptId = c.PromptId)
+              FROM Comparisons c WHERE c.Id = (
+                SELECT n.Id FROM Comparisons n WHERE n.StudyId = {study} AND n.Purpose = 0 AND n.RetiredAt IS NULL AND n.OpenPlaces > 0
+                ORDER BY n.QueueOrder, n.Id LIMIT 1)
+              UNION ALL
+              SELECT c.Id, c.QueueOrder,
+                EXISTS (SELECT 1 FROM Judgments j WHERE j.AnnotatorId = {me} AND j.PolicyId = c.PolicyId AND j.PromptId = c.PromptId
+                  AND NOT j.IsSuperseded AND j.Verdict <> {(int)Verdict.Withdrawn})
+                OR EXISTS (SELECT 1 FROM Leases l JOIN Comparisons o ON o.Id = l.ComparisonId
+                  WHERE l.AnnotatorId = {me} AND l.StudyId = {study} AND o.PolicyId = c.PolicyId AND o.PromptId = c.PromptId)
+              FROM walk w JOIN Comparisons c ON c.Id = (
+                SELECT n.Id FROM Comparisons n WHERE n.StudyId = {study} AND n.Purpose = 0 AND n.RetiredAt IS NULL AND n.OpenPlaces > 0
+                  AND n.QueueOrder > w.QueueOrder
+                ORDER BY n.QueueOrder, n.Id LIMIT 1)
+              WHERE w.Seen)
+            SELECT Id AS Value FROM walk WHERE NOT Seen
+            """).ToListAsync(cancel);
+        return found.Count > 0 ? found[0] : null;
+    }
+
+    /// <summary>By a keyed hash of what the annotator has done so far, so that asking again decides the same.</summary>
+    private async Task<Lease?> GoldOrRepeatAsync(int held, DateTime until, CancellationToken cancel)
+    {
+        var rates = await db.Studies.Where(s => s.Id == study).Select(s => new { s.Task.GoldRate, s.Task.RepeatRate }).SingleAsync(cancel);
+        if (rates.GoldRate + rates.RepeatRate <= 0)
+        {
+            return null;
+        }
+
+        var last = await Own().OrderByDescending(j => j.CreatedAt).ThenByDescending(j => j.Id).Select(j => j.Id).FirstOrDefaultAsync(cancel);
+        var chance = order.Chance(study, me, last, held);
+        if (chance < rates.GoldRate)
+        {
+            return await GoldAsync(until, cancel);
+        }
+
+        return chance < rates.GoldRate + rates.RepeatRate
+            ? await RepeatAsync((chance - rates.GoldRate) / rates.RepeatRate, until, cancel)
+            : null;
+    }
+
+    private async Task<Lease?> GoldAsync(DateTime until, CancellationToken cancel)
+    {
+        var gold = await db.Comparisons
+            .Where(c => c.StudyId == study && c.Purpose == ComparisonPurpose.Gold && c.RetiredAt == null
+                && !db.Judgments.Any(j => j.ComparisonId == c.Id && j.AnnotatorId == me && !j.IsSuperseded && j.Verdict != Verdict.Withdrawn)
+                && !db.Leases.Any(l => l.ComparisonId == c.Id && l.AnnotatorId == me))
+            .OrderBy(c => c.QueueOrder).ThenBy(c => c.Id)
+            .FirstOrDefaultAsync(cancel);
+        return gold is null ? null : Add(gold, isRepeat: false, until);
+    }
+
+    /// <summary>One that the annotator answered at least <see cref="RepeatDistance"/> judgments ago, and was not asked again since.</summary>
+    /// <param name="place">From 0, the annotator's first judgment, to 1, the latest that is far enough back: where to look from.</param>
+    private async Task<Lease?> RepeatAsync(double place, DateTime until, CancellationToken cancel)
+    {
+        var far = await Own().OrderByDescending(j => j.CreatedAt).ThenByDescending(j => j.Id).Skip(RepeatDistance - 1)
+            .Select(j => (DateTime?)j.CreatedAt).FirstOrDefaultAsync(cancel);
+        if (far is null)
+        {
+            return null;
+        }
+
+        var first = await Own().OrderBy(j => j.CreatedAt).Select(j => j.CreatedAt).FirstAsync(cancel);
+        var from = first + ((far.Value - first) * place);
+        var again = await Own()
+            .Where(j => j.CreatedAt >= from && j.CreatedAt <= far && j.Origin == JudgmentOrigin.Queue && (j.Verdict == Verdict.Ranked || j.Verdict == Verdict.BothBad)
+                && j.Comparison!.Purpose == ComparisonPurpose.Train
+                && !db.Judgments.Any(r => r.ComparisonId == j.ComparisonId && r.AnnotatorId == me && r.Origin == JudgmentOrigin.Repeat && !r.IsSuperseded)
+                && !db.Leases.Any(l => l.ComparisonId == j.ComparisonId && l.AnnotatorId == me))
+            .OrderBy(j => j.CreatedAt).ThenBy(j => j.Id)
+            .Select(j => j.Comparison!)
+            .FirstOrDefaultAsync(cancel);
+        return again is null ? null : Add(again, isRepeat: true, until);
+    }
+
+    private IQueryable<Judgment> Own() =>
+        db.Judgments.Where(j => j.AnnotatorId == me && j.StudyId == study && !j.IsSuperseded && j.Verdict != Verdict.Withdrawn && j.Origin != JudgmentOrigin.Edit);
+}
