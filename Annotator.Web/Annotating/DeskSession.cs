@@ -129,7 +129,7 @@ public sealed partial class DeskSession(
         await ShowNextAsync(result.Outcome switch
         {
             JudgeOutcome.AlreadyJudged => "You had judged this one in another window.",
-            JudgeOutcome.TakenOver => "While you were away, others judged that one.",
+            JudgeOutcome.TakenOver => "While you were away, others took that one over.",
             _ => "",
         }, result.Next);
     }

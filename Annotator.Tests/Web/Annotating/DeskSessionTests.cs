@@ -49,7 +49,7 @@ public sealed class DeskSessionTests : IDisposable
     }
 
     [Fact]
-    public async Task A_prefetched_comparison_that_another_took_after_its_lease_is_not_shown()
+    public async Task What_another_took_over_after_the_lease_is_neither_judged_nor_shown()
     {
         database.AddComparisons(3);
         await using var session = await OpenAsync(ada);
@@ -61,7 +61,10 @@ public sealed class DeskSessionTests : IDisposable
 
         session.Current.ShouldSatisfyAllConditions(
             c => c?.Id.ShouldNotBe(taken),
-            c => c?.Id.ShouldNotBe(database.Judgments()[0].ComparisonId));
+            c => c.ShouldNotBeNull());
+        session.Announcement.ShouldStartWith("While you were away, others took that one over.");
+        database.Judgments().ShouldBeEmpty();
+        session.Problem.ShouldBeNull();
     }
 
     [Fact]
