@@ -228,6 +228,19 @@ public sealed class DeskPageTests(WebApp app, Fixtures.Browser browser) : IClass
         (await desk.Page.EvaluateAsync<bool>("() => document.documentElement.scrollWidth <= innerWidth")).ShouldBeTrue();
     }
 
+    [Fact]
+    public async Task Axe_finds_nothing_on_the_desk_its_keys_and_its_guidelines()
+    {
+        await using var desk = await SitDownAsync("axe", comparisons: 3);
+
+        await desk.ShouldFindNothingAsync("the desk");
+        await desk.Keys.PressAsync("s");
+        await desk.Keys.PressAsync("g");
+        await desk.ShouldFindNothingAsync("the desk with reasons and guidelines");
+        await desk.Keys.PressAsync("?");
+        await desk.ShouldFindNothingAsync("the list of keys");
+    }
+
     /// <summary>A new annotator at the desk, nobody else's comparisons in stock.</summary>
     private async Task<DeskScreen> SitDownAsync(string userName, int comparisons, BrowserNewContextOptions? options = null)
     {
@@ -292,6 +305,8 @@ public sealed class DeskPageTests(WebApp app, Fixtures.Browser browser) : IClass
             await using var db = app.OpenDb();
             return await db.Judgments.AsNoTracking().Where(j => j.AnnotatorId == annotator.Current.Id).OrderBy(j => j.Id).ToListAsync();
         }
+
+        public Task ShouldFindNothingAsync(string where) => page.ShouldFindNothingInAnyThemeOrSizeAsync(where);
 
         public ValueTask DisposeAsync() => page.DisposeAsync();
 

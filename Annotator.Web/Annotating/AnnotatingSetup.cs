@@ -1,3 +1,4 @@
+using Annotator.Web.Annotating.Reading;
 using Annotator.Web.Data;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -12,5 +13,6 @@ public static class AnnotatingSetup
         builder.Services.TryAddSingleton<WriteGate>();
         builder.Services.AddSingleton(provider => SideOrder.FromKeyFile(provider.GetRequiredService<DataFolder>()));
         builder.Services.AddSingleton<Desk>();
+        builder.Services.AddSingleton<ReadableTexts>();
     }
 }

@@ -1,6 +1,6 @@
+using Annotator.Web.Annotating.Reading;
 using Ganss.Xss;
 using Markdig;
-using Markdig.Syntax;
 
 namespace Annotator.Web.Annotating;
 
@@ -25,11 +25,7 @@ public static class GuidelinesHtml
     public static string From(string markdown)
     {
         var document = Markdown.Parse(markdown, Pipeline);
-        foreach (var heading in document.Descendants<HeadingBlock>())
-        {
-            heading.Level = Math.Min(6, heading.Level + 2);
-        }
-
+        HeadingLevels.StartAt(3, document);
         return Sanitizer.Sanitize(document.ToHtml(Pipeline));
     }
 }

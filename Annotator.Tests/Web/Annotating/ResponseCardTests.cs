@@ -1,10 +1,14 @@
 using Annotator.Web.Annotating;
+using Annotator.Web.Annotating.Reading;
 using Bunit;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Annotator.Tests.Web.Annotating;
 
 public sealed class ResponseCardTests : BunitContext
 {
+    public ResponseCardTests() => Services.AddSingleton<ReadableTexts>();
+
     [Fact]
     public void A_response_is_read_as_the_prompts_continuation_and_its_text_is_only_text()
     {

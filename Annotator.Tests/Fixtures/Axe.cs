@@ -1,0 +1,52 @@
+using Annotator.Web.Shell;
+using Deque.AxeCore.Commons;
+using Deque.AxeCore.Playwright;
+using Microsoft.Playwright;
+
+namespace Annotator.Tests.Fixtures;
+
+/// <summary>The axe accessibility checker on a page as it stands.</summary>
+internal static class Axe
+{
+    private static readonly string[] Levels = ["moderate", "serious", "critical"];
+
+    /// <summary>Checks what is on screen now and fails with one line for each violation of level moderate or above.</summary>
+    /// <param name="where">What is on screen, for the message.</param>
+    public static async Task ShouldFindNothingAsync(this TestPage page, string where)
+    {
+        // A colour that is still fading in would be measured half-way.
+        await page.Page.EvaluateAsync("() => Promise.allSettled(document.getAnimations().filter(a => a.effect.getTiming().iterations !== Infinity).map(a => a.finished))");
+        var result = await page.Page.RunAxe(new AxeRunOptions { ResultTypes = [ResultType.Violations] });
+        result.Violations.Where(violation => Levels.Contains(violation.Impact)).SelectMany(Lines)
+            .ShouldBeEmpty($"axe complains about {where}");
+    }
+
+    /// <summary>The same in both themes, at desktop and phone size; the page is left as it was found: light, at its size.</summary>
+    /// <param name="changed">Waits until the page has settled after a change of theme or size; null if nothing is to be awaited.</param>
+    public static async Task ShouldFindNothingInAnyThemeOrSizeAsync(this TestPage page, string where, Func<Task>? changed = null)
+    {
+        var size = page.Page.ViewportSize!;
+        foreach (var (width, height) in new[] { (1280, 800), (360, 640) })
+        {
+            await page.Page.SetViewportSizeAsync(width, height);
+            foreach (var theme in new[] { ColorScheme.Dark, ColorScheme.Light })
+            {
+                await page.Page.EmulateMediaAsync(new() { ColorScheme = theme });
+                // MudBlazor writes the theme's colours once the circuit has heard of the change.
+                var ground = theme == ColorScheme.Dark ? Palettes.Theme.PaletteDark.Background : Palettes.Theme.PaletteLight.Background;
+                await Assertions.Expect(page.Page.Locator("body")).ToHaveCSSAsync("background-color", $"rgb({ground.R}, {ground.G}, {ground.B})");
+                if (changed is not null)
+                {
+                    await changed();
+                }
+
+                await page.ShouldFindNothingAsync($"{where}, {theme}, {width} px");
+            }
+        }
+
+        await page.Page.SetViewportSizeAsync(size.Width, size.Height);
+    }
+
+    private static IEnumerable<string> Lines(AxeResultItem violation) =>
+        violation.Nodes.Select(node => $"{violation.Impact} {violation.Id}: {violation.Help}; {node.Target} {node.Html}");
+}
