@@ -306,7 +306,7 @@ public sealed class DeskPageTests(WebApp app, Fixtures.Browser browser) : IClass
             return await db.Judgments.AsNoTracking().Where(j => j.AnnotatorId == annotator.Current.Id).OrderBy(j => j.Id).ToListAsync();
         }
 
-        public Task ShouldFindNothingAsync(string where) => page.ShouldFindNothingInAnyThemeOrSizeAsync(where);
+        public Task ShouldFindNothingAsync(string where) => page.ShouldFindNothingInBothThemesAndSizesAsync(where);
 
         public ValueTask DisposeAsync() => page.DisposeAsync();
 

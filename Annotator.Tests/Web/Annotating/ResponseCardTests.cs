@@ -7,7 +7,7 @@ namespace Annotator.Tests.Web.Annotating;
 
 public sealed class ResponseCardTests : BunitContext
 {
-    public ResponseCardTests() => Services.AddSingleton<ReadableTexts>();
+    public ResponseCardTests() => Services.AddSingleton<ReadableTexts>().AddLogging().AddLocalization();
 
     [Fact]
     public void A_response_is_read_as_the_prompts_continuation_and_its_text_is_only_text()

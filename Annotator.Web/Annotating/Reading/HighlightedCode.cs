@@ -5,6 +5,7 @@ using ColorCode;
 using ColorCode.Common;
 using ColorCode.Compilation;
 using ColorCode.Parsing;
+using ProgrammingLanguages = ColorCode.Languages;
 
 namespace Annotator.Web.Annotating.Reading;
 
@@ -29,7 +30,7 @@ internal sealed class HighlightedCode : CodeColorizerBase
         [ScopeName.PowerShellVariable] = "name", [ScopeName.PowerShellCommand] = "name", [ScopeName.Constructor] = "name",
     };
 
-    private static readonly Dictionary<string, ILanguage> Known = Languages.All.ToDictionary(language => language.Id, StringComparer.OrdinalIgnoreCase);
+    private static readonly Dictionary<string, ILanguage> Known = ProgrammingLanguages.All.ToDictionary(language => language.Id, StringComparer.OrdinalIgnoreCase);
     private static readonly PatientCompiler Compiler = new();
 
     private readonly StringBuilder html = new();
@@ -85,7 +86,7 @@ internal sealed class HighlightedCode : CodeColorizerBase
         "py" or "python3" => Known["python"],
         "c" or "h" or "hpp" or "cc" => Known["cpp"],
         "svg" or "xaml" or "csproj" => Known["xml"],
-        var name => Languages.FindById(name),
+        var name => ProgrammingLanguages.FindById(name),
     };
 
     /// <summary>The patterns of some languages take seconds on a few thousand characters made for it: each match is given a tenth of one.</summary>

@@ -27,8 +27,11 @@ public sealed class ReadableHtmlTests
     }
 
     [Fact]
-    public void A_line_of_dashes_under_a_sentence_is_a_rule() =>
-        ReadableHtml.From("A sentence\n---").Html.ShouldBe("<p dir=\"auto\">A sentence</p>\n<hr>\n");
+    public void Dashes_under_a_sentence_make_no_heading_of_it()
+    {
+        ReadableHtml.From("A sentence\n---").IsAsWritten.ShouldBeTrue();
+        ReadableHtml.From("A sentence\n\n---\n\nAnother").Html.ShouldBe("<p dir=\"auto\">A sentence</p>\n<hr>\n<p dir=\"auto\">Another</p>\n");
+    }
 
     [Theory]
     [InlineData("<script>alert(1)</script> *x*")]
