@@ -73,16 +73,43 @@ public static class Attention
     private static Tensor Added(Tensor seen, LanguageModel model) =>
         zeros(seen.shape, model.Dtype, model.Device).masked_fill_(seen.logical_not(), double.NegativeInfinity);
 
-    /// <summary>softmax(q·kᵀ/√d)·v.</summary>
+    /// <summary>
+    /// softmax(q·kᵀ/√d)·v of one layer, over the tokens of the pass and those of its cache, which takes in the new keys
+    /// and values. With fewer heads of keys and values than of queries, each serves a group of neighbouring query heads
+    /// (Ainslie et al. 2023).
+    /// </summary>
     /// <param name="query">(B, heads, T, d).</param>
-    /// <param name="key">(B, heads, S, d).</param>
-    /// <param name="value">(B, heads, S, d).</param>
-    /// <param name="mask">From <see cref="Places"/>.</param>
+    /// <param name="key">(B, key heads, T, d).</param>
+    /// <param name="value">(B, key heads, T, d).</param>
+    /// <param name="pass">Mask and cache.</param>
+    /// <param name="layer">From 0.</param>
     /// <param name="dropout">On the attention weights.</param>
-    /// <returns>(B, heads, T, d).</returns>
-    public static Tensor Attend(Tensor query, Tensor key, Tensor value, Tensor? mask, double dropout) =>
-        nn.functional.scaled_dot_product_attention(
-            query, key, value, mask!, dropout, is_casual: mask is null && query.shape[2] > 1);
+    /// <returns>(B, T, heads · d).</returns>
+    public static Tensor Attend(Tensor query, Tensor key, Tensor value, Pass pass, int layer, double dropout)
+    {
+        if (pass.Cache is not null)
+        {
+            (key, value) = pass.Cache.Append(layer, key, value);                                  // (B, key heads, S, d)
+        }
+
+        var (rows, heads, length, width) = (query.shape[0], query.shape[1], query.shape[2], query.shape[3]);
+        var (keyHeads, groups) = (key.shape[1], heads / key.shape[1]);
+        if (groups > 1 && length == 1)
+        {
+            // A group's queries stand in one column as if they were several tokens: nothing of the cache is repeated.
+            query = query.reshape(rows, keyHeads, groups, width);
+        }
+        else if (groups > 1)
+        {
+            (key, value) = (Repeat(key), Repeat(value));                                          // (B, heads, S, d)
+        }
+
+        return nn.functional.scaled_dot_product_attention(query, key, value, pass.Mask!, dropout, is_casual: pass.Mask is null && length > 1)
+            .reshape(rows, heads, length, width)
+            .transpose(1, 2).reshape(rows, length, heads * width);
+
+        Tensor Repeat(Tensor x) => x.unsqueeze(2).expand(-1, -1, groups, -1, -1).reshape(rows, heads, x.shape[2], width);
+    }
 
     /// <summary>Positions for left-padded rows: 0 for the first real token; pads get 1, as in transformers.</summary>
     /// <param name="attentionMask">(B, T).</param>

@@ -1,5 +1,3 @@
-using System.Text.Json;
-using System.Text.Json.Nodes;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -29,7 +27,7 @@ public sealed record Gpt2Config
     /// <summary>layer_norm_epsilon.</summary>
     public double NormEpsilon { get; init; } = 1e-5;
 
-    /// <summary>activation_function: gelu_new, gelu or relu.</summary>
+    /// <summary>activation_function.</summary>
     public string Activation { get; init; } = "gelu_new";
 
     /// <summary>initializer_range.</summary>
@@ -47,50 +45,25 @@ public sealed record Gpt2Config
     /// <summary>Reads config.json.</summary>
     /// <exception cref="FormatException">A key is missing or makes no sense.</exception>
     /// <exception cref="NotSupportedException">An activation function that is not known here.</exception>
-    public static Gpt2Config Read(JsonObject config)
+    internal static Gpt2Config Read(ConfigReader config)
     {
-        var width = Integer("n_embd") ?? throw new FormatException("it has no \"n_embd\"");
-        var read = new Gpt2Config
+        var width = config.Size("n_embd");
+        var heads = config.Size("n_head");
+        return new()
         {
-            VocabularySize = Integer("vocab_size") ?? throw new FormatException("it has no \"vocab_size\""),
-            ContextLength = Integer("n_positions") ?? Integer("n_ctx") ?? throw new FormatException("it has no \"n_positions\""),
+            VocabularySize = config.Size("vocab_size"),
+            ContextLength = config.Size("n_positions", "n_ctx"),
             Width = width,
-            Layers = Integer("n_layer") ?? throw new FormatException("it has no \"n_layer\""),
-            Heads = Integer("n_head") ?? throw new FormatException("it has no \"n_head\""),
-            InnerWidth = Integer("n_inner") ?? 4 * width,
-            NormEpsilon = Value<double>("layer_norm_epsilon") ?? 1e-5,
-            Activation = config["activation_function"]?.ToString() ?? "gelu_new",
-            InitialDeviation = Value<double>("initializer_range") ?? 0.02,
-            TiedHead = Value<bool>("tie_word_embeddings") ?? true,
-            ScaleAttention = Value<bool>("scale_attn_weights") ?? true,
-            ScaleAttentionByLayer = Value<bool>("scale_attn_by_inverse_layer_idx") ?? false,
+            Layers = config.Layers("n_layer"),
+            Heads = width % heads == 0 ? heads : throw new FormatException($"\"n_embd\" ({width}) is not a multiple of \"n_head\" ({heads})"),
+            InnerWidth = config.OptionalSize("n_inner") ?? 4 * width,
+            NormEpsilon = config.Number("layer_norm_epsilon") ?? 1e-5,
+            Activation = LanguageModels.Activation.Require(config.Text("activation_function") ?? "gelu_new"),
+            InitialDeviation = config.Number("initializer_range") ?? 0.02,
+            TiedHead = config.Flag("tie_word_embeddings") ?? true,
+            ScaleAttention = config.Flag("scale_attn_weights") ?? true,
+            ScaleAttentionByLayer = config.Flag("scale_attn_by_inverse_layer_idx") ?? false,
         };
-        if (read.Width % read.Heads != 0)
-        {
-            throw new FormatException($"\"n_embd\" ({read.Width}) is not a multiple of \"n_head\" ({read.Heads})");
-        }
-
-        if (read.Activation is not ("gelu_new" or "gelu_pytorch_tanh" or "gelu" or "relu"))
-        {
-            throw new NotSupportedException($"the activation function \"{read.Activation}\" is not known here (known: gelu_new, gelu_pytorch_tanh, gelu, relu)");
-        }
-
-        return read;
-
-        int? Integer(string key) => Value<int>(key) is not { } value ? null
-            : value > 0 ? value : throw new FormatException($"\"{key}\" is {value}; it must be positive");
-
-        T? Value<T>(string key) where T : struct
-        {
-            try
-            {
-                return config[key]?.Deserialize<T>();
-            }
-            catch (JsonException)
-            {
-                throw new FormatException($"\"{key}\" is {config[key]?.ToJsonString()}, which is not a {typeof(T).Name}");
-            }
-        }
     }
 
     /// <summary>The tensors of this shape, as in openai-community/gpt2: Conv1D weights are [in, out].</summary>
@@ -154,7 +127,7 @@ public sealed class Gpt2 : LanguageModel
 {
     private readonly Gpt2Config _config;
     private readonly Tensor _tokens, _positions, _normWeight, _normBias, _head;
-    private readonly Block[] _blocks;
+    private readonly Gpt2Block[] _blocks;
 
     /// <param name="config">The shape.</param>
     /// <param name="parameters">All tensors that <see cref="Gpt2Config.Architecture"/> names; owned by the model from here on.</param>
@@ -167,7 +140,7 @@ public sealed class Gpt2 : LanguageModel
         _normWeight = parameters["transformer.ln_f.weight"];
         _normBias = parameters["transformer.ln_f.bias"];
         _head = config.TiedHead ? _tokens : parameters["lm_head.weight"];
-        _blocks = [.. Enumerable.Range(0, config.Layers).Select(i => new Block(this, i))];
+        _blocks = [.. Enumerable.Range(0, config.Layers).Select(i => new Gpt2Block(this, i))];
     }
 
     public override int VocabularySize => _config.VocabularySize;
@@ -182,61 +155,31 @@ public sealed class Gpt2 : LanguageModel
 
     public override int HeadWidth => _config.Width / _config.Heads;
 
-    public override Tensor Hidden(Tensor ids, Tensor? positions = null, Tensor? attentionMask = null, KeyValueCache? cache = null)
-    {
-        using var scope = NewDisposeScope();
-        var (places, mask) = Attention.Places(this, ids, positions, attentionMask, cache);
-        var x = Embed(ids, places);                                                               // (B, T, C)
-        foreach (var block in _blocks)
-        {
-            x = block.Forward(x, mask, cache);
-        }
+    public override Tensor Logits(Tensor hidden) => Projection.Linear(hidden, _head);
 
-        cache?.Advance(ids.shape[1]);
-        return nn.functional.layer_norm(x, [Width], _normWeight, _normBias, _config.NormEpsilon).MoveToOuterDisposeScope();
-    }
+    protected override Tensor Embed(Tensor ids, Tensor positions) => Drop(Rows(_tokens, ids) + Rows(_positions, positions));
 
-    /// <summary>The embeddings' sum, each block's output, and last the output after the final norm: what transformers calls output_hidden_states.</summary>
-    /// <returns>Layers + 1 tensors, (B, T, C) each.</returns>
-    public IReadOnlyList<Tensor> HiddenStates(Tensor ids)
-    {
-        using var scope = NewDisposeScope();
-        List<Tensor> states = [Embed(ids, Attention.Places(this, ids, null, null, null).Positions)];
-        foreach (var block in _blocks)
-        {
-            states.Add(block.Forward(states[^1], null, null));
-        }
+    protected override Tensor Block(int layer, Tensor x, Pass pass) => _blocks[layer].Forward(x, pass);
 
-        states[^1] = nn.functional.layer_norm(states[^1], [Width], _normWeight, _normBias, _config.NormEpsilon);
-        states.ForEach(state => state.MoveToOuterDisposeScope());
-        return states;
-    }
+    protected override Tensor Norm(Tensor x) => nn.functional.layer_norm(x, [Width], _normWeight, _normBias, _config.NormEpsilon);
 
-    public override Tensor Logits(Tensor hidden) => nn.functional.linear(hidden, _head);
-
-    private Tensor Embed(Tensor ids, Tensor positions)
-    {
-        var x = Rows(_tokens, ids) + Rows(_positions, positions);                                 // (B, T, C)
-        return Dropout > 0 ? nn.functional.dropout(x, Dropout) : x;
-
-        Tensor Rows(Tensor table, Tensor indices) =>
-            table.index_select(0, indices.reshape(-1)).view([.. indices.shape, Width]);
-    }
-
-    private sealed class Block
+    private sealed class Gpt2Block
     {
         private readonly Gpt2 _model;
         private readonly int _layer;
         private readonly double _queryScale;
+        private readonly Func<Tensor, Tensor> _activation;
         private readonly Tensor _norm1Weight, _norm1Bias, _attentionWeight, _attentionBias, _projectionWeight, _projectionBias;
         private readonly Tensor _norm2Weight, _norm2Bias, _innerWeight, _innerBias, _outerWeight, _outerBias;
 
-        public Block(Gpt2 model, int layer)
+        public Gpt2Block(Gpt2 model, int layer)
         {
             _model = model;
             _layer = layer;
             var config = model._config;
             _queryScale = (config.ScaleAttention ? 1 : Math.Sqrt(model.HeadWidth)) / (config.ScaleAttentionByLayer ? layer + 1 : 1);
+
+            _activation = Activation.Of(config.Activation);
 
             Tensor Parameter(string name) => model.Parameters[$"transformer.h.{layer}.{name}"];
             (_norm1Weight, _norm1Bias) = (Parameter("ln_1.weight"), Parameter("ln_1.bias"));
@@ -247,16 +190,16 @@ public sealed class Gpt2 : LanguageModel
             (_outerWeight, _outerBias) = (Parameter("mlp.c_proj.weight"), Parameter("mlp.c_proj.bias"));
         }
 
-        public Tensor Forward(Tensor x, Tensor? mask, KeyValueCache? cache)                       // (B, T, C)
+        public Tensor Forward(Tensor x, Pass pass)                                                // (B, T, C)
         {
-            x = x + Attend(Norm(x, _norm1Weight, _norm1Bias), mask, cache);
+            x = x + Attend(Norm(x, _norm1Weight, _norm1Bias), pass);
             return x + FeedForward(Norm(x, _norm2Weight, _norm2Bias));
         }
 
-        private Tensor Attend(Tensor x, Tensor? mask, KeyValueCache? cache)
+        private Tensor Attend(Tensor x, Pass pass)
         {
             var (rows, length) = (x.shape[0], x.shape[1]);
-            var qkv = Project(x, _attentionWeight, _attentionBias)                                // (B, T, 3C)
+            var qkv = Projection.Conv1D(x, _attentionWeight, _attentionBias)                                // (B, T, 3C)
                 .view(rows, length, 3, _model.KeyValueHeads, _model.HeadWidth)
                 .permute(2, 0, 3, 1, 4)                                                           // (3, B, heads, T, d)
                 .unbind(0);
@@ -266,37 +209,17 @@ public sealed class Gpt2 : LanguageModel
                 query = query * _queryScale;
             }
 
-            if (cache is not null)
-            {
-                (key, value) = cache.Append(_layer, key, value);                                  // (B, heads, S, d)
-            }
-
-            var attended = Attention.Attend(query, key, value, mask, _model.Dropout);             // (B, heads, T, d)
-            return Drop(Project(attended.transpose(1, 2).reshape(rows, length, _model.Width), _projectionWeight, _projectionBias));
+            var attended = Attention.Attend(query, key, value, pass, _layer, _model.Dropout);     // (B, T, C)
+            return _model.Drop(Projection.Conv1D(attended, _projectionWeight, _projectionBias));
         }
 
         private Tensor FeedForward(Tensor x)
         {
-            var inner = Project(x, _innerWeight, _innerBias);                                     // (B, T, 4C)
-            var active = _model._config.Activation switch
-            {
-                "relu" => inner.relu(),
-                "gelu" => inner.gelu(),
-                _ => nn.functional.gelu(inner, TorchSharp.Modules.GELU.Approximate.tanh),
-            };
-            return Drop(Project(active, _outerWeight, _outerBias));                               // (B, T, C)
+            var inner = _activation(Projection.Conv1D(x, _innerWeight, _innerBias));              // (B, T, 4C)
+            return _model.Drop(Projection.Conv1D(inner, _outerWeight, _outerBias));               // (B, T, C)
         }
 
         private Tensor Norm(Tensor x, Tensor weight, Tensor bias) =>
             nn.functional.layer_norm(x, [_model.Width], weight, bias, _model._config.NormEpsilon);
-
-        private Tensor Drop(Tensor x) => _model.Dropout > 0 ? nn.functional.dropout(x, _model.Dropout) : x;
-
-        /// <summary>x·W + b with W [in, out].</summary>
-        private static Tensor Project(Tensor x, Tensor weight, Tensor bias)
-        {
-            var shape = x.shape;
-            return addmm(bias, x.view(-1, shape[^1]), weight, 1, 1).view([.. shape[..^1], weight.shape[1]]);
-        }
     }
 }

@@ -1,5 +1,3 @@
-using System.Text.Json.Nodes;
-using Annotator.Model.Policies;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -58,7 +56,40 @@ public abstract class LanguageModel : IDisposable
     /// <param name="attentionMask">(B, cached + T), 1 or true for tokens to attend to, 0 or false for padding; none means no padding.</param>
     /// <param name="cache">Keys and values of earlier tokens; extended by T.</param>
     /// <returns>(B, T, C).</returns>
-    public abstract Tensor Hidden(Tensor ids, Tensor? positions = null, Tensor? attentionMask = null, KeyValueCache? cache = null);
+    public Tensor Hidden(Tensor ids, Tensor? positions = null, Tensor? attentionMask = null, KeyValueCache? cache = null)
+    {
+        using var scope = NewDisposeScope();
+        var (places, mask) = Attention.Places(this, ids, positions, attentionMask, cache);
+        var pass = new Pass(mask, cache, Rotary?.At(places, Dtype));
+        var x = Embed(ids, places);                                                               // (B, T, C)
+        for (var layer = 0; layer < Layers; layer++)
+        {
+            using var block = NewDisposeScope();                                                  // what one block leaves is gone before the next
+            x = Block(layer, x, pass).MoveToOuterDisposeScope();
+        }
+
+        cache?.Advance(ids.shape[1]);
+        return Norm(x).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The embeddings' sum, each block's output, and last the output after the final norm: what transformers calls output_hidden_states.</summary>
+    /// <param name="ids">Token ids, (B, T) int64.</param>
+    /// <returns>Layers + 1 tensors, (B, T, C) each.</returns>
+    public IReadOnlyList<Tensor> HiddenStates(Tensor ids)
+    {
+        using var scope = NewDisposeScope();
+        var (places, mask) = Attention.Places(this, ids, null, null, null);
+        var pass = new Pass(mask, null, Rotary?.At(places, Dtype));
+        List<Tensor> states = [Embed(ids, places)];
+        for (var layer = 0; layer < Layers; layer++)
+        {
+            states.Add(Block(layer, states[^1], pass));
+        }
+
+        states[^1] = Norm(states[^1]);
+        states.ForEach(state => state.MoveToOuterDisposeScope());
+        return states;
+    }
 
     /// <summary>The head.</summary>
     /// <param name="hidden">(…, C), any selection of rows of <see cref="Hidden"/>.</param>
@@ -79,6 +110,35 @@ public abstract class LanguageModel : IDisposable
         }
     }
 
+    /// <summary>Turns queries and keys by their positions; null in families that embed positions otherwise.</summary>
+    protected virtual RotaryEmbedding? Rotary => null;
+
+    /// <summary>The tokens as the first block sees them.</summary>
+    /// <param name="ids">(B, T) int64.</param>
+    /// <param name="positions">(T) or (B, T) int64.</param>
+    /// <returns>(B, T, C).</returns>
+    protected abstract Tensor Embed(Tensor ids, Tensor positions);
+
+    /// <summary>One block, residual connections included.</summary>
+    /// <param name="layer">From 0.</param>
+    /// <param name="x">(B, T, C).</param>
+    /// <param name="pass">The tokens' surroundings.</param>
+    /// <returns>(B, T, C).</returns>
+    protected abstract Tensor Block(int layer, Tensor x, Pass pass);
+
+    /// <summary>The norm after the last block.</summary>
+    protected abstract Tensor Norm(Tensor x);
+
+    /// <summary>Rows of a table of embeddings.</summary>
+    /// <param name="table">(rows, C).</param>
+    /// <param name="indices">Any shape, int64.</param>
+    /// <returns>(…, C).</returns>
+    protected static Tensor Rows(Tensor table, Tensor indices) =>
+        table.index_select(0, indices.reshape(-1)).view([.. indices.shape, table.shape[1]]);
+
+    /// <summary>Dropout, in training.</summary>
+    protected Tensor Drop(Tensor x) => Dropout > 0 ? nn.functional.dropout(x, Dropout) : x;
+
     public void Dispose()
     {
         foreach (var parameter in Parameters.Values)
@@ -87,50 +147,5 @@ public abstract class LanguageModel : IDisposable
         }
 
         GC.SuppressFinalize(this);
-    }
-}
-
-/// <summary>A trainable tensor of an architecture and how training from scratch starts it: normal with this mean and standard deviation.</summary>
-public sealed record ParameterShape(string Name, long[] Shape, double Mean, double StandardDeviation);
-
-/// <summary>What a checkpoint's config.json says about the model: its tensors, and how to make a model of them.</summary>
-/// <param name="ModelType">The value of <c>model_type</c>.</param>
-/// <param name="Parameters">In the order in which they are saved.</param>
-/// <param name="CanonicalName">A tensor's name in <paramref name="Parameters"/> from its name in a file; null for buffers that carry nothing.</param>
-/// <param name="Build">Makes the model, which then owns the tensors.</param>
-public sealed record Architecture(
-    string ModelType,
-    IReadOnlyList<ParameterShape> Parameters,
-    Func<string, string?> CanonicalName,
-    Func<IReadOnlyDictionary<string, Tensor>, LanguageModel> Build)
-{
-    /// <summary>Reads config.json.</summary>
-    /// <exception cref="NotSupportedException">An architecture, or a variant of one, that is not known here.</exception>
-    /// <exception cref="FormatException">A key is missing or of the wrong kind.</exception>
-    public static Architecture Of(JsonObject config)
-    {
-        var modelType = config["model_type"]?.ToString()
-            ?? throw new FormatException("it has no \"model_type\"");
-        return modelType switch
-        {
-            "gpt2" => Gpt2Config.Read(config).Architecture(),
-            _ => throw new NotSupportedException($"the architecture \"{modelType}\" is not known here (known: {string.Join(", ", PolicyFiles.KnownArchitectures)})"),
-        };
-    }
-
-    /// <summary>A model with random weights, the same for the same seed.</summary>
-    public LanguageModel Initialise(long seed, Device device)
-    {
-        using var generator = new Generator((ulong)seed, CPU);
-        var parameters = new Dictionary<string, Tensor>();
-        foreach (var (name, shape, mean, deviation) in Parameters)
-        {
-            var start = deviation == 0
-                ? full(shape, mean, ScalarType.Float32)
-                : randn(shape, ScalarType.Float32, generator: generator).mul_(deviation).add_(mean);
-            parameters[name] = start.to(device);
-        }
-
-        return Build(parameters);
     }
 }

@@ -16,7 +16,7 @@ public static class PolicyFiles
     public const string WeightsIndex = "model.safetensors.index.json";
 
     /// <summary>The architectures that can be built, by <c>model_type</c>.</summary>
-    public static IReadOnlyList<string> KnownArchitectures { get; } = ["gpt2"];
+    public static IReadOnlyList<string> KnownArchitectures { get; } = ["gpt2", "gpt_neox", "gptj", "llama", "mistral", "qwen2"];
 
     /// <summary>Files that travel with the weights, where they exist.</summary>
     public static IReadOnlyList<string> Companions { get; } =

@@ -13,10 +13,12 @@ public sealed class SftOptimizer : IDisposable
     private readonly SftOptions _options;
     private readonly List<(string Name, Tensor Parameter, bool ByMuon)> _parameters;
     private readonly Dictionary<string, Tensor> _state = [];
+    private readonly bool _inputsFirst;                                                           // Conv1D keeps [in, out], others [out, in]
 
     public SftOptimizer(LanguageModel model, SftOptions options)
     {
         _options = options;
+        _inputsFirst = model is Gpt2;
         _parameters = [.. model.Parameters.Select(pair =>
             (pair.Key, pair.Value, options.Optimizer == SftOptimizerName.Muon && pair.Value.dim() == 2 && IsInBlock(pair.Key)))];
         foreach (var (name, parameter, byMuon) in _parameters)
@@ -111,8 +113,9 @@ public sealed class SftOptimizer : IDisposable
         momentum.mul_(Momentum).add_(gradient, 1 - Momentum);
         var update = Orthogonalised(gradient * (1 - Momentum) + momentum * Momentum);             // Nesterov
 
-        // Conv1D keeps [in, out]: a matrix with more outputs than inputs moves further, as in Jordan's code.
-        var shape = Math.Sqrt(Math.Max(1, (double)parameter.shape[1] / parameter.shape[0]));
+        // A matrix with more outputs than inputs moves further, as in Jordan's code.
+        var (outputs, inputs) = _inputsFirst ? (parameter.shape[1], parameter.shape[0]) : (parameter.shape[0], parameter.shape[1]);
+        var shape = Math.Sqrt(Math.Max(1, (double)outputs / inputs));
         parameter.mul_(1 - rate * _options.WeightDecay).add_(update, -rate * shape);
     }
 

@@ -10,6 +10,13 @@ public static class Oracles
 {
     private static readonly string[] Roots = [.. FindRoots()];
 
+    /// <summary>The folders of models/: a checkpoint of every family.</summary>
+    public static IReadOnlyList<string> Models { get; } =
+    [
+        "gpt2", "gpt2-hubnames", "gptneox-parallel", "gptneox-parallel-sharded", "gptneox-sequential", "gptj",
+        "llama-tied", "llama-untied", "llama-untied-bf16", "llama3-rope", "mistral", "qwen2",
+    ];
+
     /// <summary>The path of a file or folder of the collection, for example "models/gpt2".</summary>
     public static string Find(string name) =>
         Roots.Select(root => Path.Combine(root, name)).FirstOrDefault(Path.Exists)

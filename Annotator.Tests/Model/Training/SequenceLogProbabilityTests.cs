@@ -126,8 +126,11 @@ public sealed class SequenceLogProbabilityTests
         public override int HeadWidth => 0;
 
         /// <summary>The logits of the positions read: the first of them.</summary>
-        public override Tensor Hidden(Tensor ids, Tensor? positions = null, Tensor? attentionMask = null, KeyValueCache? cache = null) =>
-            Parameters["logits"].narrow(1, 0, ids.shape[1]).contiguous();
+        protected override Tensor Embed(Tensor ids, Tensor positions) => Parameters["logits"].narrow(1, 0, ids.shape[1]).contiguous();
+
+        protected override Tensor Block(int layer, Tensor x, Pass pass) => x;
+
+        protected override Tensor Norm(Tensor x) => x;
 
         public override Tensor Logits(Tensor hidden) => hidden;
     }

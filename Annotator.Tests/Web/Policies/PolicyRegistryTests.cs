@@ -73,7 +73,7 @@ public sealed class PolicyRegistryTests : IDisposable
     [InlineData("config.json", null, "has no config.json, so it is not a policy in Hugging Face format")]
     [InlineData("config.json", "{", "config.json is not JSON")]
     [InlineData("config.json", "[]", "config.json is not a JSON object")]
-    [InlineData("config.json", """{"model_type":"bert"}""", "the architecture \"bert\" is not known here (known: gpt2")]
+    [InlineData("config.json", """{"model_type":"bert"}""", "the architecture \"bert\" is not known here (known: gpt2, gpt_neox, gptj, llama, mistral, qwen2")]
     [InlineData("model.safetensors", null, "has no model.safetensors (weights in other formats, such as pytorch_model.bin, can't be read)")]
     [InlineData("model.safetensors", "short", "is not a sound safetensors file")]
     [InlineData("vocab.json", null, "has no tokenizer files (vocab.json and merges.txt)")]
