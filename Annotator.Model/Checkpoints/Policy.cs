@@ -33,7 +33,7 @@ public sealed class Policy : IDisposable
     /// <summary>The tokenizer, where text has to be read or written.</summary>
     /// <exception cref="PolicyException">There is none.</exception>
     public TextTokenizer RequireTokenizer() => Tokenizer
-        ?? throw new PolicyException($"The policy {Directory} has no tokenizer files (vocab.json and merges.txt), so it can take token ids but no text.");
+        ?? throw new PolicyException($"The policy {Directory} has no tokenizer files (tokenizer.json, or vocab.json and merges.txt), so it can take token ids but no text.");
 
     public void Dispose() => Model.Dispose();
 

@@ -45,7 +45,7 @@ public static class PolicyDirectory
         var config = ParseConfig(configPath);
         var architecture = ReadArchitecture(config, configPath);
         var tokenizer = TextTokenizer.Open(tokenizerPath)
-            ?? throw new PolicyException($"There are no tokenizer files (vocab.json and merges.txt) in {tokenizerPath}.");
+            ?? throw new PolicyException($"There are no tokenizer files (tokenizer.json, or vocab.json and merges.txt) in {tokenizerPath}.");
         var model = architecture.Initialise(seed, device ?? CPU);
         if (tokenizer.VocabularySize > model.VocabularySize)
         {

@@ -15,7 +15,7 @@ public static class SftCommand
     private static readonly Option<DirectoryInfo> Out = new("--out") { Description = "The directory for the policy, metrics.jsonl and checkpoint/.", Required = true };
     private static readonly Option<DirectoryInfo?> PolicyOption = new("--policy") { Description = "The policy to start from." };
     private static readonly Option<FileInfo?> Config = new("--config") { Description = "A Hugging Face config.json to train from scratch." };
-    private static readonly Option<DirectoryInfo?> Tokenizer = new("--tokenizer") { Description = "With --config: where vocab.json and merges.txt are; by default beside the config." };
+    private static readonly Option<DirectoryInfo?> Tokenizer = new("--tokenizer") { Description = "With --config: where tokenizer.json, or vocab.json and merges.txt, are; by default beside the config." };
     private static readonly Option<FileInfo[]> HeldOut = new("--held-out") { Description = "Files to evaluate on, never trained on.", AllowMultipleArgumentsPerToken = true };
     private static readonly Option<int> HeldOutLimit = new("--held-out-limit") { Description = "Lines of each held-out file to use, from its start; 0 for all.", DefaultValueFactory = _ => 400 };
     private static readonly Option<double?> Epochs = new("--epochs") { Description = "Passes over the data (1 if no limit is given)." };

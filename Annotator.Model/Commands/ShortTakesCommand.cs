@@ -33,7 +33,7 @@ public static class ShortTakesCommand
     {
         var directory = arguments.GetRequiredValue(Tokenizer).FullName;
         var tokenizer = TextTokenizer.Open(directory)
-            ?? throw new PolicyException($"There are no tokenizer files (vocab.json and merges.txt) in {directory}.");
+            ?? throw new PolicyException($"There are no tokenizer files (tokenizer.json, or vocab.json and merges.txt) in {directory}.");
         var path = arguments.GetRequiredValue(Out).FullName;
         var (reviews, takes) = (0, 0);
         using (var writer = Create(path))

@@ -2,6 +2,8 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Annotator.Model.Checkpoints;
+using Annotator.Model.Tokenization;
 
 namespace Annotator.Model.Policies;
 
@@ -123,8 +125,26 @@ public static class PolicyFiles
         return null;
     }
 
-    private static string? TokenizerProblem(string directory) =>
-        File.Exists(Path.Combine(directory, "vocab.json")) && File.Exists(Path.Combine(directory, "merges.txt"))
-            ? null
-            : $"The directory {directory} has no tokenizer files (vocab.json and merges.txt), so the policy can neither read prompts nor write responses.";
+    private static string? TokenizerProblem(string directory)
+    {
+        if (!TextTokenizer.IsIn(directory))
+        {
+            return $"The directory {directory} has no tokenizer files (tokenizer.json, or vocab.json and merges.txt), so the policy can neither read prompts nor write responses.";
+        }
+
+        try
+        {
+            // A tokenizer.json may be of many kinds, and whether this one is known shows only inside.
+            if (File.Exists(Path.Combine(directory, TextTokenizer.JsonFile)))
+            {
+                TextTokenizer.Open(directory);
+            }
+
+            return null;
+        }
+        catch (PolicyException e)
+        {
+            return e.Message;
+        }
+    }
 }

@@ -1,7 +1,3 @@
-using System.Globalization;
-using System.Text;
-using Microsoft.ML.Tokenizers;
-
 namespace Annotator.Model.Tokenization;
 
 /// <summary>
@@ -12,10 +8,8 @@ namespace Annotator.Model.Tokenization;
 /// </summary>
 public static class Gpt2Words
 {
-    private enum Kind { Space, Letter, Number, Other }
-
-    /// <summary>The split as Microsoft.ML.Tokenizers asks for it.</summary>
-    public static PreTokenizer PreTokenizer { get; } = new Words();
+    /// <summary>The pattern as files spell it.</summary>
+    public const string Pattern = @"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
 
     /// <summary>The length in chars, at least 1, of the word that starts at the front of a text that is not empty.</summary>
     public static int Length(ReadOnlySpan<char> text)
@@ -27,15 +21,20 @@ public static class Gpt2Words
 
         // An optional space and then a run of one kind.
         var start = text[0] == ' ' && text.Length > 1 ? 1 : 0;
-        if (KindAt(text[start..], out var first) is not Kind.Space and var kind)
+        if (CharacterKinds.At(text[start..], out var first) is not CharacterKind.Space and var kind)
         {
-            return start + first + RunLength(text[(start + first)..], kind);
+            return start + first + CharacterKinds.Run(text[(start + first)..], kind);
         }
 
-        // White space: all of it at the end of the text, else all but the last character (which starts the next word).
+        return WhiteSpace(text);
+    }
+
+    /// <summary>\s+(?!\S)|\s+ : all of it at the end of the text, else all but the last character (which starts the next word).</summary>
+    internal static int WhiteSpace(ReadOnlySpan<char> text)
+    {
         var end = 0;
         var last = 0;
-        while (end < text.Length && KindAt(text[end..], out var length) == Kind.Space)
+        while (end < text.Length && CharacterKinds.At(text[end..], out var length) == CharacterKind.Space)
         {
             end += length;
             last = length;
@@ -52,62 +51,4 @@ public static class Gpt2Words
         'l' when text.Length > 2 && text[2] == 'l' => 3,
         _ => 0,
     };
-
-    private static int RunLength(ReadOnlySpan<char> text, Kind kind)
-    {
-        var end = 0;
-        while (end < text.Length && KindAt(text[end..], out var length) == kind)
-        {
-            end += length;
-        }
-
-        return end;
-    }
-
-    private static Kind KindAt(ReadOnlySpan<char> text, out int length)
-    {
-        var c = text[0];
-        if (char.IsAscii(c))
-        {
-            length = 1;
-            return char.IsAsciiLetter(c) ? Kind.Letter
-                : char.IsAsciiDigit(c) ? Kind.Number
-                : char.IsWhiteSpace(c) ? Kind.Space
-                : Kind.Other;
-        }
-
-        Rune.DecodeFromUtf16(text, out var rune, out length);
-        return Rune.IsWhiteSpace(rune) ? Kind.Space : Rune.GetUnicodeCategory(rune) switch
-        {
-            UnicodeCategory.UppercaseLetter or UnicodeCategory.LowercaseLetter or UnicodeCategory.TitlecaseLetter
-                or UnicodeCategory.ModifierLetter or UnicodeCategory.OtherLetter => Kind.Letter,
-            UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber or UnicodeCategory.OtherNumber => Kind.Number,
-            _ => Kind.Other,
-        };
-    }
-
-    private sealed class Words : PreTokenizer
-    {
-        public override IEnumerable<(int Offset, int Length)> PreTokenize(string text)
-        {
-            for (int at = 0, length; at < text.Length; at += length)
-            {
-                length = Gpt2Words.Length(text.AsSpan(at));
-                yield return (at, length);
-            }
-        }
-
-        public override IEnumerable<(int Offset, int Length)> PreTokenize(ReadOnlySpan<char> text)
-        {
-            // A span can't live across yields.
-            List<(int, int)> words = [];
-            for (int at = 0, length; at < text.Length; at += length)
-            {
-                length = Gpt2Words.Length(text[at..]);
-                words.Add((at, length));
-            }
-
-            return words;
-        }
-    }
 }

@@ -2,7 +2,10 @@ using System.Text;
 
 namespace Annotator.Model.Tokenization;
 
-/// <summary>Turns ids into text as they come: a character whose bytes are spread over several tokens is held back until it is whole.</summary>
+/// <summary>
+/// Turns the ids of a response into text as they come: a character whose bytes are spread over several tokens is held
+/// back until it is whole. All together are <see cref="TextTokenizer.DecodeContinuation"/> of the ids.
+/// </summary>
 public sealed class StreamingDecoder(TextTokenizer tokenizer)
 {
     private readonly Decoder _decoder = Encoding.UTF8.GetDecoder();

@@ -1,60 +1,58 @@
 using System.Text;
 using System.Text.Json;
 using Annotator.Model.Checkpoints;
-using Microsoft.ML.Tokenizers;
 
 namespace Annotator.Model.Tokenization;
 
 /// <summary>
-/// Byte-level BPE as GPT-2 has it (Radford et al. 2019, section 2.2), from Hugging Face's vocab.json and
-/// merges.txt, merged by Microsoft.ML.Tokenizers. Text is text: a special token's spelling inside it is encoded as
-/// the characters it is made of. Safe to use from several threads.
+/// The tokenizer of a policy: byte pair encoding as a tokenizer.json describes it, or GPT-2's (Radford et al. 2019,
+/// section 2.2) from vocab.json and merges.txt. Text is text: a special token's spelling inside it is encoded as the
+/// characters it is made of. Safe to use from several threads.
 /// </summary>
 public sealed class TextTokenizer
 {
-    private const string DefaultEndOfText = "<|endoftext|>";
+    /// <summary>The file that says all of a tokenizer.</summary>
+    public const string JsonFile = "tokenizer.json";
+
+    private const string VocabularyFile = "vocab.json";
+    private const string MergesFile = "merges.txt";
 
     private readonly byte[]?[] _bytes;                                                            // by id; null for special tokens
-    private readonly BpeTokenizer _merger;
+    private readonly Dictionary<string, AddedToken> _added;
+    private readonly AddedTokenFinder _inText;
+    private readonly AddedTokenFinder _inNormalisedText;
+    private readonly Normaliser _normaliser;
+    private readonly PreTokenizer _preTokenizer;
+    private readonly BytePairMerger _merger;
+    private readonly bool _dropsFirstSpace;
 
-    private TextTokenizer(Dictionary<string, int> vocabulary, IEnumerable<string> merges, string endOfText)
+    private TextTokenizer(TokenizerParts parts)
     {
-        EndOfTextId = vocabulary.TryGetValue(endOfText, out var end) ? end : null;
-        EndOfText = EndOfTextId is null ? null : endOfText;
+        (_normaliser, _preTokenizer, _dropsFirstSpace) = (parts.Normaliser, parts.PreTokenizer, parts.Spelling.DropsFirstSpace);
+        _merger = new BytePairMerger(parts.Model);
+        _added = parts.Added.ToDictionary(token => token.Content, StringComparer.Ordinal);
 
-        _bytes = new byte[vocabulary.Values.Max() + 1][];
-        foreach (var (token, id) in vocabulary)
+        _bytes = new byte[parts.Model.Vocabulary.Values.Concat(parts.Added.Select(token => token.Id)).Max() + 1][];
+        foreach (var (token, id) in parts.Model.Vocabulary)
         {
-            _bytes[id] = id == EndOfTextId ? null : ByteLevel.Bytes(token);
+            _bytes[id] = parts.Spelling.BytesOf(token);
         }
 
-        for (var b = 0; b < 256; b++)
+        foreach (var token in parts.Added)
         {
-            Require(ByteLevel.Character((byte)b).ToString());
+            _bytes[token.Id] = token.IsSpecial ? null : Encoding.UTF8.GetBytes(token.Content);
         }
 
-        // The library's own message would not name the token.
-        var known = merges.ToList();
-        foreach (var merge in known)
-        {
-            var parts = merge.Split(' ');
-            Array.ForEach([.. parts, string.Concat(parts)], Require);
-        }
+        var plain = parts.Added.Where(token => !token.IsSpecial).ToList();
+        _inText = new(plain.Where(token => !token.IsNormalised).Select(token => (token.Content, token)));
+        _inNormalisedText = new(plain.Where(token => token.IsNormalised).Select(token => (_normaliser(token.Content, TextPlace.Start), token)));
 
-        _merger = BpeTokenizer.Create(new BpeOptions(vocabulary.Where(entry => entry.Value != EndOfTextId))
-        {
-            Merges = known,
-            ByteLevel = true,
-            PreTokenizer = Gpt2Words.PreTokenizer,
-        });
+        EndOfTextId = parts.EndOfText is { } end ? AddedTokenId(end) ?? IdOf(parts.Model, end) : null;
+        EndOfText = EndOfTextId is null ? null : parts.EndOfText;
+        BeginIds = [.. parts.BeginTokens.Select(token => AddedTokenId(token) ?? IdOf(parts.Model, token)
+            ?? throw new FormatException($"its vocabulary lacks the token \"{token}\", which begins a prompt"))];
 
-        void Require(string token)
-        {
-            if (!vocabulary.ContainsKey(token))
-            {
-                throw new FormatException($"the vocabulary lacks the token \"{token}\"");
-            }
-        }
+        static int? IdOf(BytePairModel model, string token) => model.Vocabulary.TryGetValue(token, out var id) ? id : null;
     }
 
     /// <summary>One more than the largest id.</summary>
@@ -66,88 +64,99 @@ public sealed class TextTokenizer
     /// <summary>How the token <see cref="EndOfTextId"/> is spelt.</summary>
     public string? EndOfText { get; }
 
-    /// <summary>The special tokens that a prompt of text begins with, such as Llama's &lt;s&gt;, as the checkpoint's own files set it.</summary>
-    public IReadOnlyList<int> BeginIds { get; } = [];
+    /// <summary>
+    /// The tokens that a prompt of text begins with, such as Llama's &lt;s&gt;, as the checkpoint itself has it:
+    /// <c>add_bos_token</c> of its tokenizer_config.json, else the template of its tokenizer.json. None for GPT-2.
+    /// </summary>
+    public IReadOnlyList<int> BeginIds { get; }
 
-    /// <summary>The id of an added (special) token by its spelling; null if the vocabulary has none of that spelling.</summary>
-    public int? AddedTokenId(string token) => token == EndOfText ? EndOfTextId : null;
+    /// <summary>Whether a directory has the files of a tokenizer.</summary>
+    public static bool IsIn(string directory) =>
+        File.Exists(Path.Combine(directory, JsonFile))
+        || (File.Exists(Path.Combine(directory, VocabularyFile)) && File.Exists(Path.Combine(directory, MergesFile)));
 
-    /// <summary>Opens the tokenizer in a policy directory; null where there is none.</summary>
+    /// <summary>
+    /// Opens the tokenizer in a policy directory; null where there is none. A tokenizer.json is read where there is one,
+    /// also beside vocab.json and merges.txt: these hold the same vocabulary, but not how text is split, nor the added tokens.
+    /// </summary>
     /// <exception cref="PolicyException">Its files can't be used.</exception>
     public static TextTokenizer? Open(string directory)
     {
-        var (vocabulary, merges) = (Path.Combine(directory, "vocab.json"), Path.Combine(directory, "merges.txt"));
-        return File.Exists(vocabulary) && File.Exists(merges)
-            ? Read(vocabulary, merges, EndOfTextOf(Path.Combine(directory, "tokenizer_config.json")))
-            : null;
+        if (!IsIn(directory))
+        {
+            return null;
+        }
+
+        var config = TokenizerConfig.Read(directory);
+        var file = Path.Combine(directory, JsonFile);
+        return File.Exists(file)
+            ? Guarded(file, () => new(TokenizerJson.Read(File.ReadAllBytes(file), config)))
+            : Read(Path.Combine(directory, VocabularyFile), Path.Combine(directory, MergesFile), config);
     }
 
-    /// <summary>Reads a vocabulary (JSON, token → id) and merges (a line each, best first).</summary>
+    /// <summary>Reads GPT-2's tokenizer: a vocabulary (JSON, token → id) and merges (a line each, best first).</summary>
     /// <exception cref="PolicyException">The files can't be used.</exception>
-    public static TextTokenizer Read(string vocabularyFile, string mergesFile, string endOfText = DefaultEndOfText)
-    {
-        try
-        {
-            var vocabulary = JsonSerializer.Deserialize<Dictionary<string, int>>(File.ReadAllBytes(vocabularyFile))
-                ?? throw new FormatException("it is empty");
-            if (vocabulary.Count == 0 || vocabulary.Values.Min() < 0 || vocabulary.Values.Max() > 16 * vocabulary.Count)
-            {
-                throw new FormatException("its ids make no sense");
-            }
+    public static TextTokenizer Read(string vocabularyFile, string mergesFile) => Read(vocabularyFile, mergesFile, TokenizerConfig.Default);
 
-            var merges = File.ReadLines(mergesFile)
-                .Where(line => line.Length > 0 && !line.StartsWith("#version", StringComparison.Ordinal))
-                .Select(line => line.Split(' ').Length == 2 ? line : throw new FormatException($"\"{line}\" in {mergesFile} is not a merge"));
-            return new TextTokenizer(vocabulary, merges, endOfText);
-        }
-        catch (Exception e) when (e is JsonException or FormatException or IOException or UnauthorizedAccessException)
-        {
-            throw new PolicyException($"The tokenizer {vocabularyFile} can't be used: {e.Message}.", e);
-        }
-    }
+    /// <summary>The id of an added token, such as a special one, by its spelling; null if there is none.</summary>
+    public int? AddedTokenId(string token) => _added.TryGetValue(token, out var added) ? added.Id : null;
 
     /// <summary>The ids of a text; no special token is added.</summary>
-    public List<int> Encode(ReadOnlySpan<char> text) => [.. _merger.EncodeToIds(text)];
+    /// <exception cref="PolicyException">The tokenizer's own regular expression takes too long on this text.</exception>
+    public List<int> Encode(ReadOnlySpan<char> text) => Encode(text, TextPlace.Start);
 
     /// <summary>The ids of a text that is a whole prompt: <see cref="BeginIds"/>, then the text's.</summary>
+    /// <inheritdoc cref="Encode(ReadOnlySpan{char})" path="/exception" />
     public List<int> EncodePrompt(ReadOnlySpan<char> text) => [.. BeginIds, .. Encode(text)];
 
     /// <summary>The ids of a text that goes on after another, such as a response after its prompt: no space is put before it.</summary>
-    public List<int> EncodeContinuation(ReadOnlySpan<char> text) => Encode(text);
+    /// <inheritdoc cref="Encode(ReadOnlySpan{char})" path="/exception" />
+    public List<int> EncodeContinuation(ReadOnlySpan<char> text) => Encode(text, TextPlace.AfterText);
 
     /// <summary>The ids of text with special tokens in it, and which of them are to be learned. Texts side by side are encoded as one, up to a target.</summary>
     /// <exception cref="PolicyException">The vocabulary lacks a special token.</exception>
     public List<(int Id, bool IsTarget)> Encode(IReadOnlyList<TextPart> parts)
     {
         List<(int, bool)> ids = [];
+        var place = TextPlace.Start;
         for (var at = 0; at < parts.Count;)
         {
             var part = parts[at++];
             if (part.IsSpecial)
             {
-                ids.Add((AddedTokenId(part.Text) ?? throw new PolicyException($"The tokenizer has no token \"{part.Text}\", which the chat template needs."), part.IsTarget));
+                ids.Add((Added(part).Id, part.IsTarget));
+                place = TextPlace.AfterToken;
                 continue;
             }
 
+            var after = at >= 2 && parts[at - 2].IsSpecial ? Added(parts[at - 2]) : null;
             var text = part.Text;
             while (at < parts.Count && !parts[at].IsSpecial && parts[at].IsTarget == part.IsTarget)
             {
                 text += parts[at++].Text;
             }
 
-            ids.AddRange(Encode(text).Select(id => (id, part.IsTarget)));
+            // Special tokens may take the white space beside them.
+            text = after?.StripsRight == true ? text.TrimStart() : text;
+            text = at < parts.Count && parts[at].IsSpecial && Added(parts[at]).StripsLeft ? text.TrimEnd() : text;
+            ids.AddRange(Encode(text, place).Select(id => (id, part.IsTarget)));
+            place = text.Length > 0 ? TextPlace.AfterText : place;
         }
 
         return ids;
     }
 
-    /// <summary>The text of ids that follow a prompt: unlike <see cref="Decode"/>, a space at their start stays.</summary>
-    /// <inheritdoc cref="Decode" path="/exception" />
-    public string DecodeContinuation(IEnumerable<int> ids) => Decode(ids);
-
-    /// <summary>The text of ids; special tokens are left out, and bytes that are not UTF-8 become U+FFFD.</summary>
+    /// <summary>The whole text of ids; special tokens are left out, and bytes that are not UTF-8 become U+FFFD.</summary>
     /// <exception cref="ArgumentOutOfRangeException">An id that the vocabulary doesn't have.</exception>
     public string Decode(IEnumerable<int> ids)
+    {
+        var text = DecodeContinuation(ids);
+        return _dropsFirstSpace && text.StartsWith(' ') ? text[1..] : text;
+    }
+
+    /// <summary>The text of ids that follow a prompt: unlike <see cref="Decode"/>, keeps a space at their start that parts it from the prompt.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">An id that the vocabulary doesn't have.</exception>
+    public string DecodeContinuation(IEnumerable<int> ids)
     {
         var bytes = new List<byte>();
         foreach (var id in ids)
@@ -167,17 +176,66 @@ public sealed class TextTokenizer
         return _bytes[id];
     }
 
-    private static string EndOfTextOf(string tokenizerConfig)
+    private static TextTokenizer Read(string vocabularyFile, string mergesFile, TokenizerConfig config) =>
+        Guarded(vocabularyFile, () => new(Gpt2Files.Read(vocabularyFile, mergesFile, config)));
+
+    private static TextTokenizer Guarded(string file, Func<TextTokenizer> read)
     {
-        if (!File.Exists(tokenizerConfig))
+        try
         {
-            return DefaultEndOfText;
+            return read();
+        }
+        catch (Exception e) when (e is JsonException or FormatException or InvalidOperationException or IOException or UnauthorizedAccessException)
+        {
+            throw new PolicyException($"The tokenizer {file} can't be used: {e.Message.TrimEnd('.')}.", e);
+        }
+    }
+
+    private List<int> Encode(ReadOnlySpan<char> text, TextPlace place)
+    {
+        List<int> ids = new(text.Length / 3);
+        foreach (var (raw, token) in _inText.Split(Valid(text)))
+        {
+            if (token is not null)
+            {
+                ids.Add(token.Id);
+            }
+            else
+            {
+                EncodeNormalised(_normaliser(raw!, place), place, ids);
+            }
+
+            place = TextPlace.AfterToken;
         }
 
-        using var json = JsonDocument.Parse(File.ReadAllBytes(tokenizerConfig));
-        return !json.RootElement.TryGetProperty("eos_token", out var token) ? DefaultEndOfText
-            : token.ValueKind == JsonValueKind.String ? token.GetString()!
-            : token.ValueKind == JsonValueKind.Object && token.TryGetProperty("content", out var content) ? content.GetString()!
-            : DefaultEndOfText;
+        return ids;
     }
+
+    private void EncodeNormalised(string text, TextPlace place, List<int> ids)
+    {
+        foreach (var (piece, token) in _inNormalisedText.Split(text))
+        {
+            if (token is not null)
+            {
+                ids.Add(token.Id);
+            }
+            else
+            {
+                foreach (var word in _preTokenizer.Split(piece.AsMemory(), place))
+                {
+                    _merger.Encode(word.Span, ids);
+                }
+            }
+
+            place = TextPlace.AfterToken;
+        }
+    }
+
+    /// <summary>Halves of surrogate pairs are no characters: U+FFFD stands for them, as it does in UTF-8.</summary>
+    private static string Valid(ReadOnlySpan<char> text) => text.ContainsAnyInRange('\uD800', '\uDFFF')
+        ? Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text.ToArray()))
+        : text.ToString();
+
+    private AddedToken Added(TextPart part) => _added.GetValueOrDefault(part.Text)
+        ?? throw new PolicyException($"The tokenizer has no token \"{part.Text}\", which the chat template needs.");
 }

@@ -76,8 +76,8 @@ public sealed class PolicyRegistryTests : IDisposable
     [InlineData("config.json", """{"model_type":"bert"}""", "the architecture \"bert\" is not known here (known: gpt2, gpt_neox, gptj, llama, mistral, qwen2")]
     [InlineData("model.safetensors", null, "has no model.safetensors (weights in other formats, such as pytorch_model.bin, can't be read)")]
     [InlineData("model.safetensors", "short", "is not a sound safetensors file")]
-    [InlineData("vocab.json", null, "has no tokenizer files (vocab.json and merges.txt)")]
-    [InlineData("merges.txt", null, "has no tokenizer files (vocab.json and merges.txt)")]
+    [InlineData("vocab.json", null, "has no tokenizer files (tokenizer.json, or vocab.json and merges.txt)")]
+    [InlineData("merges.txt", null, "has no tokenizer files (tokenizer.json, or vocab.json and merges.txt)")]
     public async Task What_is_no_policy_is_refused_with_one_sentence_and_leaves_nothing_behind(string file, string? content, string says)
     {
         var path = Path.Combine(source, file);
