@@ -55,7 +55,7 @@ public static class StudyRows
         return policy;
     }
 
-    /// <summary>Comparisons of two responses each by the newest policy, each to a prompt of its own unless one is given.</summary>
+    /// <summary>Comparisons by the newest policy, of as many responses as the study wants, each to a prompt of its own unless one is given.</summary>
     public static IReadOnlyList<Comparison> AddComparisons(
         this AnnotatorDbContext db, long studyId, int count, long? promptId = null, ComparisonPurpose purpose = ComparisonPurpose.Train)
     {
@@ -76,8 +76,12 @@ public static class StudyRows
                 StudyId = studyId, Prompt = prompt, PolicyId = policy.Id, Purpose = purpose, OpenPlaces = study.Task.Overlap,
                 QueueOrder = QueueOrder.Of(policy.Number, prompt.Priority, prompt.Id), CreatedAt = Made,
             };
-            comparison.Responses.Add(new() { Position = 0, Response = NewResponse(prompt, policy, review.First) });
-            comparison.Responses.Add(new() { Position = 1, Response = NewResponse(prompt, policy, review.Second) });
+            foreach (var position in Enumerable.Range(0, study.Task.ResponsesPerComparison))
+            {
+                var text = position switch { 0 => review.First, 1 => review.Second, _ => $" the {position + 1}th thing one could say of it." };
+                comparison.Responses.Add(new() { Position = position, Response = NewResponse(prompt, policy, text) });
+            }
+
             db.Comparisons.Add(comparison);
             added.Add(comparison);
         }

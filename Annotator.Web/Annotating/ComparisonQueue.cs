@@ -162,7 +162,7 @@ internal sealed class ComparisonQueue(AnnotatorDbContext db, SideOrder order, lo
     /// <param name="place">From 0, the annotator's first judgment, to 1, the latest that is far enough back: where to look from.</param>
     private async Task<Lease?> RepeatAsync(double place, DateTime until, CancellationToken cancel)
     {
-        var far = await Own().OrderByDescending(j => j.CreatedAt).ThenByDescending(j => j.Id).Skip(RepeatDistance - 1)
+        var far = await Own().OrderByDescending(j => j.CreatedAt).ThenByDescending(j => j.Id).Skip(RepeatDistance)
             .Select(j => (DateTime?)j.CreatedAt).FirstOrDefaultAsync(cancel);
         if (far is null)
         {

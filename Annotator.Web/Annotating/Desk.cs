@@ -42,7 +42,8 @@ public sealed partial class Desk(
             .Select(s => new
             {
                 s.Id, s.Name, s.Task.Kind, s.Task.ResponsesPerComparison, s.Task.DailyTarget,
-                HasWork = db.Comparisons.Any(c => c.StudyId == s.Id && c.Purpose == ComparisonPurpose.Train && c.RetiredAt == null && c.OpenPlaces > 0),
+                HasWork = db.Comparisons.Any(c => c.StudyId == s.Id && c.Purpose == ComparisonPurpose.Train && c.RetiredAt == null && c.OpenPlaces > 0)
+                    || db.Leases.Any(l => l.StudyId == s.Id && l.AnnotatorId == person.Id),
             })
             .ToListAsync(cancel);
         var choices = new List<StudyChoice>();

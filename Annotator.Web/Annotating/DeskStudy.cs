@@ -9,7 +9,7 @@ public sealed record DeskStudy(long Id, string Name, string Guidelines, int Guid
 
 /// <summary>A study to choose, with the annotator's own progress in it.</summary>
 /// <param name="Target">Judgments a day that the study asks of each annotator; null = no target.</param>
-/// <param name="HasWork">Whether something is in stock that somebody may take.</param>
+/// <param name="HasWork">Whether something is in stock that somebody may take, or on the annotator's own desk.</param>
 public sealed record StudyChoice(long Id, string Name, TaskKind Kind, int ResponsesPerComparison, DeskCounts Mine, int? Target, bool HasWork);
 
 /// <summary>Why there is nothing to judge.</summary>

@@ -87,6 +87,7 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
             // One current judgment an annotator and comparison (and one repeat), whatever two tabs do.
             judgment.HasIndex(j => new { j.ComparisonId, j.AnnotatorId, j.Origin }).IsUnique().HasFilter("NOT \"IsSuperseded\"");
             judgment.HasIndex(j => j.StudyId);
+            judgment.HasIndex(j => j.ComparisonId);
             judgment.HasOne(j => j.Annotator).WithMany().HasForeignKey(j => j.AnnotatorId).OnDelete(DeleteBehavior.Restrict);
             judgment.HasOne(j => j.Supersedes).WithMany().HasForeignKey(j => j.SupersedesId).OnDelete(DeleteBehavior.Restrict);
             judgment.HasOne(j => j.GivenWith).WithMany().HasForeignKey(j => j.GivenWithId).OnDelete(DeleteBehavior.Restrict);

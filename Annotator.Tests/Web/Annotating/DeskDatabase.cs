@@ -4,6 +4,7 @@ using Annotator.Web.Data;
 using Annotator.Web.Live;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Annotator.Tests.Web.Annotating;
@@ -36,7 +37,9 @@ public sealed class DeskDatabase : IDbContextFactory<AnnotatorDbContext>, IDispo
     public Desk Desk { get; }
 
     /// <summary>As after a restart: nothing remembered but the files.</summary>
-    public Desk NewDesk() => new(this, gate, SideOrder.FromKeyFile(Folder), Feed, Clock);
+    /// <param name="listener">Hears its commands.</param>
+    public Desk NewDesk(IInterceptor? listener = null) =>
+        new(listener is null ? this : new Listened(options, listener), gate, SideOrder.FromKeyFile(Folder), Feed, Clock);
 
     public AnnotatorDbContext CreateDbContext() => new(options);
 
@@ -46,16 +49,25 @@ public sealed class DeskDatabase : IDbContextFactory<AnnotatorDbContext>, IDispo
         return db.AddPolicy(StudyId);
     }
 
-    public Prompt AddPrompt(string text)
+    /// <summary>Changes what the study asks; comparisons that are added from then on follow it.</summary>
+    public void Ask(Func<StudyTask, StudyTask> change)
     {
         using var db = CreateDbContext();
-        var prompt = new Prompt { StudyId = StudyId, Text = text, CreatedAt = Clock.Now };
+        var study = db.Studies.Single(s => s.Id == StudyId);
+        study.Task = change(study.Task);
+        db.SaveChanges();
+    }
+
+    public Prompt AddPrompt(string text, int priority = 0)
+    {
+        using var db = CreateDbContext();
+        var prompt = new Prompt { StudyId = StudyId, Text = text, Priority = priority, CreatedAt = Clock.Now };
         db.Prompts.Add(prompt);
         db.SaveChanges();
         return prompt;
     }
 
-    /// <summary>A comparison of two responses by the newest policy, to a prompt of its own unless one is given.</summary>
+    /// <summary>A comparison of responses by the newest policy, to a prompt of its own unless one is given.</summary>
     public Comparison AddComparison(long? promptId = null, ComparisonPurpose purpose = ComparisonPurpose.Train) =>
         AddComparisons(1, promptId, purpose)[0];
 
@@ -84,6 +96,14 @@ public sealed class DeskDatabase : IDbContextFactory<AnnotatorDbContext>, IDispo
     {
         using var db = CreateDbContext();
         return [.. db.Judgments.AsNoTracking().OrderBy(j => j.Id)];
+    }
+
+    private sealed class Listened(DbContextOptions<AnnotatorDbContext> options, IInterceptor listener) : IDbContextFactory<AnnotatorDbContext>
+    {
+        private readonly DbContextOptions<AnnotatorDbContext> listened =
+            new DbContextOptionsBuilder<AnnotatorDbContext>(options).AddInterceptors(listener).Options;
+
+        public AnnotatorDbContext CreateDbContext() => new(listened);
     }
 
     public void Dispose()

@@ -216,6 +216,8 @@ namespace Annotator.Web.Data.Migrations
 
                     b.HasKey("Id");
 
+                    b.HasIndex("ComparisonId");
+
                     b.HasIndex("GivenWithId");
 
                     b.HasIndex("RequestId")

@@ -12,7 +12,7 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 namespace Annotator.Web.Data.Migrations
 {
     [DbContext(typeof(AnnotatorDbContext))]
-    [Migration("20261122194645_Initial")]
+    [Migration("20261122200539_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -218,6 +218,8 @@ namespace Annotator.Web.Data.Migrations
                         .HasColumnType("INTEGER");
 
                     b.HasKey("Id");
+
+                    b.HasIndex("ComparisonId");
 
                     b.HasIndex("GivenWithId");
 

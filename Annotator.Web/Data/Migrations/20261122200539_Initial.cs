@@ -620,6 +620,11 @@ namespace Annotator.Web.Data.Migrations
                 filter: "NOT \"IsSuperseded\"");
 
             migrationBuilder.CreateIndex(
+                name: "IX_Judgments_ComparisonId",
+                table: "Judgments",
+                column: "ComparisonId");
+
+            migrationBuilder.CreateIndex(
                 name: "IX_Judgments_ComparisonId_AnnotatorId_Origin",
                 table: "Judgments",
                 columns: new[] { "ComparisonId", "AnnotatorId", "Origin" },
