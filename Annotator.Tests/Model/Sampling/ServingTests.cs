@@ -4,7 +4,6 @@ using System.Text;
 using System.Text.Json;
 using Annotator.Model.Sampling;
 using Annotator.Tests.Fixtures;
-using Microsoft.AspNetCore.Builder;
 
 namespace Annotator.Tests.Model.Sampling;
 
@@ -13,8 +12,7 @@ namespace Annotator.Tests.Model.Sampling;
 public sealed class ServingTests : IAsyncLifetime
 {
     private readonly TemporaryDirectory _policies = new();
-    private HttpClient _client = new();
-    private WebApplication _server = null!;
+    private ServedPolicies _server = null!;
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -23,13 +21,12 @@ public sealed class ServingTests : IAsyncLifetime
         TinyPolicy.WriteRandom(_policies["random"]);
         TinyPolicy.WriteUnigram(_policies["short"], id => id switch { TinyPolicy.EndOfText => 1, 'a' => 2, 'b' => 2, _ => TinyPolicy.Never });
         TinyPolicy.WriteUnigram(_policies["broken"], _ => float.NaN);
-        await StartAsync(new() { PoliciesDirectory = _policies.Path, Urls = ["http://127.0.0.1:0"] });
+        _server = await ServedPolicies.StartAsync(_policies.Path);
     }
 
     public async ValueTask DisposeAsync()
     {
         await _server.DisposeAsync();
-        _client.Dispose();
         _policies.Dispose();
     }
 
@@ -112,7 +109,8 @@ public sealed class ServingTests : IAsyncLifetime
         };
         var whole = await CompleteAsync(request);
 
-        var events = await EventsAsync(request with { Stream = true, StreamOptions = new() { IncludeUsage = true } });
+        var events = await _server.EventsAsync("v1/completions", JsonSerializer.Serialize(
+            request with { Stream = true, StreamOptions = new() { IncludeUsage = true } }, CompletionJson.Default.CompletionRequest));
 
         events[^1].ShouldBe("[DONE]");
         var chunks = events.SkipLast(1).Select(e => JsonSerializer.Deserialize(e, CompletionJson.Default.CompletionResponse)!).ToList();
@@ -126,6 +124,19 @@ public sealed class ServingTests : IAsyncLifetime
             pieces.Select(p => p.FinishReason).ShouldBe([.. Enumerable.Repeat<string?>(null, pieces.Count - 1), choice.FinishReason]);
             pieces[0].PromptTokenIds.ShouldBe([65, 66]);
         }
+    }
+
+    [Fact]
+    public async Task Min_p_1_leaves_the_most_probable_token_only_and_a_penalty_drives_the_next_one_elsewhere()
+    {
+        // Nearly equal weights for a to d, so the choice shows what the options do: "a" first, and what was said is said no more.
+        TinyPolicy.WriteUnigram(_policies["four"], id => id is >= 'a' and <= 'd' ? 2 - (0.01f * (id - 'a')) : TinyPolicy.Never);
+        var request = new CompletionRequest { Model = "four", Prompt = [CompletionPrompt.FromText("A")], MaxTokens = 4, Seed = 3 };
+
+        (await CompleteAsync(request with { MinP = 1 })).Choices[0].Text.ShouldBe("aaaa");
+        (await CompleteAsync(request with { MinP = 1, RepetitionPenalty = 2 })).Choices[0].Text.ShouldBe("abcd");
+        (await CompleteAsync(request with { Temperature = 0, RepetitionPenalty = 2 })).Choices[0].Text.ShouldBe("abcd");
+        (await CompleteAsync(request with { Temperature = 0, RepetitionPenalty = 2, Prompt = [CompletionPrompt.FromText("bd")] })).Choices[0].Text.ShouldBe("acaa");
     }
 
     [Fact]
@@ -153,23 +164,20 @@ public sealed class ServingTests : IAsyncLifetime
     {
         Directory.CreateDirectory(_policies["unfinished"]);
         TinyPolicy.WriteRandom(_policies[".beside"]);
-        var models = await _client.GetFromJsonAsync("v1/models", CompletionJson.Default.ModelList, Cancellation);
+        var models = await _server.Client.GetFromJsonAsync("v1/models", CompletionJson.Default.ModelList, Cancellation);
         models!.Data.Select(m => m.Id).ShouldBe(["broken", "random", "short"]);
     }
 
     [Fact]
-    public async Task A_policy_that_arrives_while_the_server_runs_can_be_asked_for_and_more_than_are_kept_take_turns()
+    public async Task A_policy_that_arrives_while_the_server_runs_can_be_asked_for()
     {
-        string[] names = ["one", "two", "three", "four", "one"];
-        foreach (var name in names.Distinct())
-            TinyPolicy.WriteRandom(_policies[name], seed: name.Length);
-        foreach (var name in names)
-            (await CompleteAsync(new() { Model = name, Prompt = [CompletionPrompt.FromText("A")], MaxTokens = 2 })).Choices.Count.ShouldBe(1);
+        TinyPolicy.WriteRandom(_policies["new"]);
+        (await CompleteAsync(new() { Model = "new", Prompt = [CompletionPrompt.FromText("A")], MaxTokens = 2 })).Choices.Count.ShouldBe(1);
     }
 
     [Fact]
     public async Task Health_is_ok() =>
-        (await _client.GetStringAsync("health", Cancellation)).ShouldBe("""{"status":"ok"}""");
+        (await _server.Client.GetStringAsync("health", Cancellation)).ShouldBe("""{"status":"ok"}""");
 
     [Theory]
     [InlineData("""{"prompt":"A"}""", 400, "model", "model is missing")]
@@ -188,18 +196,32 @@ public sealed class ServingTests : IAsyncLifetime
     [InlineData("""{"model":"random","prompt":"A","temperature":-1}""", 400, "temperature", "[0, 2]")]
     [InlineData("""{"model":"random","prompt":"A","top_p":0}""", 400, "top_p", "(0, 1]")]
     [InlineData("""{"model":"random","prompt":"A","top_k":-2}""", 400, "top_k", "0 (off)")]
+    [InlineData("""{"model":"random","prompt":"A","min_p":1.5}""", 400, "min_p", "[0, 1]")]
+    [InlineData("""{"model":"random","prompt":"A","repetition_penalty":0}""", 400, "repetition_penalty", "[0.1, 10]")]
     [InlineData("""{"model":"random","prompt":"A","stop":[""]}""", 400, "stop", "empty string")]
     [InlineData("""{"model":"random","prompt":"A","logprobs":6}""", 400, "logprobs", "from 0 to 5")]
     [InlineData("""{"model":"random","prompt":"A","seed":"x"}""", 400, "seed", "wrong kind")]
     [InlineData("""{"model":"random","prompt":"A","temprature":1}""", 400, "temprature", "not known")]
+    [InlineData("""{"model":"random","prompt":"A","presence_penalty":0.5}""", 400, "presence_penalty", "use repetition_penalty")]
+    [InlineData("""{"model":"random","prompt":"A","logit_bias":{"50":-100}}""", 400, "logit_bias", "not supported")]
+    [InlineData("""{"model":"random","prompt":"A","echo":true}""", 400, "echo", "not supported")]
+    [InlineData("""{"model":"random","prompt":"A","best_of":3}""", 400, "best_of", "not supported")]
+    [InlineData("""{"model":"random","prompt":"A","n":1000000000}""", 400, "n", "from 1 to 128")]
+    [InlineData("""{"model":"random","prompt":"A","n":1e30}""", 400, "n", "wrong kind")]
+    [InlineData("""{"model":"random","prompt":"A","n":-1}""", 400, "n", "from 1 to 128")]
+    [InlineData("""{"model":"random","prompt":"A","max_tokens":99999999999}""", 400, "max_tokens", "wrong kind")]
+    [InlineData("""{"model":"random","prompt":"\ud800"}""", 400, "prompt", "wrong kind")]
+    [InlineData("""{"model":"random\u0000","prompt":"A"}""", 404, "model", "no policy")]
+    [InlineData("""{"model":".beside","prompt":"A"}""", 404, "model", "no policy")]
+    [InlineData("""{"model":"/etc","prompt":"A"}""", 404, "model", "no policy")]
     [InlineData("""{"model":"random" """, 400, null, "not a JSON object")]
     [InlineData("null", 400, null, "null")]
     [InlineData("""{"model":"broken","prompt":[65]}""", 500, null, "not finite")]
     public async Task A_request_that_cannot_be_answered_gets_one_sentence_in_OpenAIs_shape(string body, int status, string? field, string says)
     {
         using var answer = await PostAsync(body);
-        await ShouldBeErrorAsync(answer, status, field, says);
-        (await _client.GetAsync("health", Cancellation)).EnsureSuccessStatusCode();
+        await ServedPolicies.ShouldBeErrorAsync(answer, status, field, says);
+        (await _server.Client.GetAsync("health", Cancellation)).EnsureSuccessStatusCode();
     }
 
     [Fact]
@@ -212,9 +234,9 @@ public sealed class ServingTests : IAsyncLifetime
         answer.Choices[0].Text.ShouldBe("");
         answer.Choices[0].TokenIds!.Count.ShouldBeGreaterThan(0);
         using var text = await PostAsync("""{"model":"bare","prompt":"A"}""");
-        await ShouldBeErrorAsync(text, 400, "prompt", "no tokenizer");
+        await ServedPolicies.ShouldBeErrorAsync(text, 400, "prompt", "no tokenizer");
         using var stop = await PostAsync("""{"model":"bare","prompt":[65],"stop":"x"}""");
-        await ShouldBeErrorAsync(stop, 400, "stop", "no tokenizer");
+        await ServedPolicies.ShouldBeErrorAsync(stop, 400, "stop", "no tokenizer");
     }
 
     [Fact]
@@ -223,18 +245,18 @@ public sealed class ServingTests : IAsyncLifetime
         TinyPolicy.WriteRandom(_policies["torn"]);
         File.WriteAllBytes(Path.Combine(_policies["torn"], "model.safetensors"), [1, 2, 3]);
         using var torn = await PostAsync("""{"model":"torn","prompt":"A"}""");
-        await ShouldBeErrorAsync(torn, 500, null, "torn");
+        await ServedPolicies.ShouldBeErrorAsync(torn, 500, null, "torn");
         using var stream = await PostAsync("""{"model":"torn","prompt":"A","stream":true}""");
-        await ShouldBeErrorAsync(stream, 500, null, "torn");
+        await ServedPolicies.ShouldBeErrorAsync(stream, 500, null, "torn");
         (await CompleteAsync(new() { Model = "random", Prompt = [CompletionPrompt.FromText("A")] })).Choices.Count.ShouldBe(1);
     }
 
     [Fact]
     public async Task A_full_queue_answers_429_with_a_time_to_come_back()
     {
-        await StartAsync(new() { PoliciesDirectory = _policies.Path, Urls = ["http://127.0.0.1:0"], QueueCapacity = 0 });
-        using var answer = await PostAsync("""{"model":"random","prompt":"A"}""");
-        await ShouldBeErrorAsync(answer, 429, null, "waiting already");
+        await using var full = await ServedPolicies.StartAsync(_policies.Path, options => options with { QueueCapacity = 0 });
+        using var answer = await full.PostAsync("v1/completions", """{"model":"random","prompt":"A"}""");
+        await ServedPolicies.ShouldBeErrorAsync(answer, 429, null, "waiting already");
         answer.Headers.RetryAfter!.Delta.ShouldBe(TimeSpan.FromSeconds(1));
     }
 
@@ -243,23 +265,45 @@ public sealed class ServingTests : IAsyncLifetime
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, "v1/completions")
         {
-            Content = Json($$"""{"model":"random","prompt":"{{new string('x', 5 << 20)}}"}"""),
+            Content = ServedPolicies.Json($$"""{"model":"random","prompt":"{{new string('x', 5 << 20)}}"}"""),
             Headers = { ExpectContinue = true },
         };
-        using var large = await _client.SendAsync(request, Cancellation);
-        await ShouldBeErrorAsync(large, 413, null, "larger than this server takes");
-        using var text = await _client.PostAsync("v1/completions", new StringContent("{}", Encoding.UTF8, "text/plain"), Cancellation);
-        await ShouldBeErrorAsync(text, 415, null, "application/json");
+        using var large = await _server.Client.SendAsync(request, Cancellation);
+        await ServedPolicies.ShouldBeErrorAsync(large, 413, null, "larger than this server takes");
+        using var text = await _server.Client.PostAsync("v1/completions", new StringContent("{}", Encoding.UTF8, "text/plain"), Cancellation);
+        await ServedPolicies.ShouldBeErrorAsync(text, 415, null, "application/json");
+    }
+
+    [Fact]
+    public async Task What_changes_nothing_is_accepted()
+    {
+        using var answer = await PostAsync("""
+            {"model":"random","prompt":"A","user":"u","metadata":{"a":"b"},"store":false,"echo":false,"best_of":1,"suffix":null,
+             "frequency_penalty":0,"presence_penalty":0.0,"logit_bias":{},"service_tier":"auto","top_k":-1}
+            """);
+        answer.EnsureSuccessStatusCode();
+    }
+
+    [Fact]
+    public async Task A_method_that_an_address_does_not_take_is_refused_with_those_it_takes()
+    {
+        using var delete = await _server.Client.DeleteAsync("v1/models", Cancellation);
+        await ServedPolicies.ShouldBeErrorAsync(delete, 405, null, "takes GET");
+        delete.Content.Headers.Allow.ShouldBe(["GET"]);
+        using var get = await _server.Client.GetAsync("v1/chat/completions", Cancellation);
+        await ServedPolicies.ShouldBeErrorAsync(get, 405, null, "takes POST");
     }
 
     [Fact]
     public async Task An_unknown_address_and_a_foreign_host_name_are_refused()
     {
-        using var nothing = await _client.GetAsync("v1/nothing", Cancellation);
-        await ShouldBeErrorAsync(nothing, 404, null, "/v1/nothing");
+        using var file = await _server.Client.GetAsync("favicon.ico", Cancellation);
+        await ServedPolicies.ShouldBeErrorAsync(file, 404, null, "/favicon.ico");
+        using var nothing = await _server.Client.GetAsync("v1/nothing", Cancellation);
+        await ServedPolicies.ShouldBeErrorAsync(nothing, 404, null, "/v1/nothing");
         using var foreign = new HttpRequestMessage(HttpMethod.Get, "health") { Headers = { Host = "example.com" } };
-        using var refused = await _client.SendAsync(foreign, Cancellation);
-        await ShouldBeErrorAsync(refused, 400, null, "localhost only");
+        using var refused = await _server.Client.SendAsync(foreign, Cancellation);
+        await ServedPolicies.ShouldBeErrorAsync(refused, 400, null, "localhost only");
     }
 
     [Fact]
@@ -270,57 +314,20 @@ public sealed class ServingTests : IAsyncLifetime
         using var leave = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
         using var request = new HttpRequestMessage(HttpMethod.Post, "v1/completions")
         {
-            Content = Json("""{"model":"long","prompt":"A","n":64,"max_tokens":4000,"stream":true}"""),
+            Content = ServedPolicies.Json("""{"model":"long","prompt":"A","n":64,"max_tokens":4000,"stream":true}"""),
         };
-        var stream = await _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, leave.Token);
+        var stream = await _server.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, leave.Token);
         stream.EnsureSuccessStatusCode();
         stream.Dispose();
         await leave.CancelAsync();
 
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
         patience.CancelAfter(TimeSpan.FromSeconds(10));
-        using var next = await _client.PostAsync("v1/completions", Json("""{"model":"long","prompt":"A","max_tokens":1}"""), patience.Token);
+        using var next = await _server.Client.PostAsync("v1/completions", ServedPolicies.Json("""{"model":"long","prompt":"A","max_tokens":1}"""), patience.Token);
         next.EnsureSuccessStatusCode();
     }
 
-    private async Task StartAsync(ServingOptions options)
-    {
-        if (_server is not null)
-            await _server.DisposeAsync();
-        _server = Serving.Build(options);
-        await _server.StartAsync(Cancellation);
-        _client.Dispose();
-        _client = new HttpClient { BaseAddress = new Uri(_server.Urls.Single()) };
-    }
+    private Task<CompletionResponse> CompleteAsync(CompletionRequest request) => _server.CompleteAsync(request);
 
-    private async Task<CompletionResponse> CompleteAsync(CompletionRequest request)
-    {
-        using var answer = await _client.PostAsJsonAsync("v1/completions", request, CompletionJson.Default.CompletionRequest, Cancellation);
-        answer.StatusCode.ShouldBe(HttpStatusCode.OK, await answer.Content.ReadAsStringAsync(Cancellation));
-        return (await answer.Content.ReadFromJsonAsync(CompletionJson.Default.CompletionResponse, Cancellation))!;
-    }
-
-    private Task<HttpResponseMessage> PostAsync(string body) =>
-        _client.PostAsync("v1/completions", Json(body), Cancellation);
-
-    private async Task<List<string>> EventsAsync(CompletionRequest request)
-    {
-        using var answer = await _client.PostAsJsonAsync("v1/completions", request, CompletionJson.Default.CompletionRequest, Cancellation);
-        answer.Content.Headers.ContentType!.MediaType.ShouldBe("text/event-stream");
-        var text = await answer.Content.ReadAsStringAsync(Cancellation);
-        return [.. text.Split("\n\n", StringSplitOptions.RemoveEmptyEntries).Select(e => e["data: ".Length..])];
-    }
-
-    private static StringContent Json(string body) => new(body, Encoding.UTF8, "application/json");
-
-    private static async Task ShouldBeErrorAsync(HttpResponseMessage answer, int status, string? field, string says)
-    {
-        var body = await answer.Content.ReadAsStringAsync(Cancellation);
-        ((int)answer.StatusCode).ShouldBe(status, body);
-        var error = JsonSerializer.Deserialize(body, CompletionJson.Default.ErrorResponse)!.Error;
-        error.Message.ShouldContain(says);
-        error.Message.ShouldNotContain(" at Annotator.");
-        error.Param.ShouldBe(field);
-        error.Type.ShouldBe(status switch { 429 => "rate_limit_error", >= 500 => "server_error", _ => "invalid_request_error" });
-    }
+    private Task<HttpResponseMessage> PostAsync(string body) => _server.PostAsync("v1/completions", body);
 }
