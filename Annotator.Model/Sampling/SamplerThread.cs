@@ -83,8 +83,6 @@ internal sealed partial class SamplerThread : IDisposable
                     if (work.IsDone)
                         Leave(name, work);
                 }
-
-                _metrics.Running = _work.Values.Sum(work => work.Rows);
             }
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)

@@ -22,6 +22,7 @@ internal sealed class SamplingJob
 {
     private readonly long _arrived = Stopwatch.GetTimestamp();
     private readonly Dictionary<int, long> _lastToken = [];  // when each choice got its last one
+    private int _begun;  // responses
     private readonly Channel<JobToken> _tokens = Channel.CreateUnbounded<JobToken>(new() { SingleReader = true, SingleWriter = true });
 
     /// <summary>The policy's directory name.</summary>
@@ -80,7 +81,8 @@ internal sealed class SamplingJob
 
         Tokenizer = policy.Tokenizer;
         var responses = Chat is null ? BeginPrompts(policy) : BeginChat(Chat, policy);
-        Metrics?.Prefilled(PromptTokenIds.Sum(prompt => prompt.Count));
+        _begun = responses.Count;
+        Metrics?.Begun(PromptTokenIds.Sum(prompt => prompt.Count), _begun);
         return responses;
     }
 
@@ -95,7 +97,12 @@ internal sealed class SamplingJob
     }
 
     /// <summary>Ends the job, with what it failed with if it did.</summary>
-    public void End(Exception? failure = null) => _tokens.Writer.TryComplete(failure);
+    public void End(Exception? failure = null)
+    {
+        Metrics?.Ended(_begun);
+        _begun = 0;
+        _tokens.Writer.TryComplete(failure);
+    }
 
     private IReadOnlyList<ResponseInProgress> BeginPrompts(Policy policy)
     {

@@ -42,6 +42,7 @@ public static class Serving
         builder.Services.AddSingleton(options);
         builder.Services.AddSingleton<ServingMetrics>();
         builder.Services.AddSingleton<SamplerThread>();
+        builder.Services.AddHostedService<IdleMemory>();
 
         var app = builder.Build();
         app.UseMiddleware<ErrorAnswers>();

@@ -59,9 +59,12 @@ public sealed class ServedPolicies : IAsyncDisposable
         return [.. text.Split("\n\n", StringSplitOptions.RemoveEmptyEntries).Select(e => e["data: ".Length..])];
     }
 
+    /// <inheritdoc cref="Metric" />
+    public async Task<double> MetricAsync(string begin) => Metric(await Client.GetStringAsync("metrics", Cancellation), begin);
+
     /// <summary>The lines of /metrics whose name (and labels) begin so, added up.</summary>
-    public async Task<double> MetricAsync(string begin) =>
-        (await Client.GetStringAsync("metrics", Cancellation)).Split('\n')
+    public static double Metric(string metrics, string begin) =>
+        metrics.Split('\n')
             .Where(line => line.StartsWith(begin, StringComparison.Ordinal))
             .Sum(line => double.Parse(line[(line.LastIndexOf(' ') + 1)..], CultureInfo.InvariantCulture));
 
