@@ -13,6 +13,9 @@ public sealed class Policy : IDisposable
     /// <summary>config.json.</summary>
     public required JsonObject Config { get; init; }
 
+    /// <summary>Its model card, README.md; null if it has none or was made from scratch.</summary>
+    public string? Card { get; init; }
+
     /// <summary>The model; disposed with the policy.</summary>
     public required LanguageModel Model { get; init; }
 

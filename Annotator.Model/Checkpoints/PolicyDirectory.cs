@@ -1,3 +1,4 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Annotator.Model.LanguageModels;
@@ -26,7 +27,8 @@ public static class PolicyDirectory
         try
         {
             var model = architecture.Build(ReadWeights(path, architecture, device ?? CPU, dtype));
-            return new Policy { Directory = path, Config = config, Model = model, Tokenizer = TextTokenizer.Open(path) };
+            var card = Path.Combine(path, ModelCard.File);
+            return new Policy { Directory = path, Config = config, Card = File.Exists(card) ? File.ReadAllText(card) : null, Model = model, Tokenizer = TextTokenizer.Open(path) };
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
         {
@@ -59,13 +61,13 @@ public static class PolicyDirectory
     /// Saves a policy: each file is written beside its place and renamed, the weights before config.json, so that
     /// a directory with a config.json is complete.
     /// </summary>
-    /// <param name="policy">Tokenizer files are copied from its directory.</param>
+    /// <param name="policy">Tokenizer files, generation settings and licence are copied from its directory.</param>
     /// <param name="path">Made if need be; files of the same names are replaced.</param>
     /// <param name="dtype">Float32, Float16 or BFloat16.</param>
     public static void Save(Policy policy, string path, ScalarType dtype = ScalarType.Float32)
     {
         Directory.CreateDirectory(path);
-        foreach (var name in PolicyFiles.Companions)
+        foreach (var name in PolicyFiles.Companions.Concat(PolicyFiles.Licences))
         {
             var source = Path.Combine(policy.Directory, name);
             if (File.Exists(source) && Path.GetFullPath(source) != Path.GetFullPath(Path.Combine(path, name)))
@@ -74,10 +76,10 @@ public static class PolicyDirectory
             }
         }
 
+        var card = ModelCard.Of(policy.Card, policy.Config["model_type"]!.ToString(), policy.Model.Parameters.Values.Sum(parameter => parameter.numel()));
+        WriteBeside(Path.Combine(path, ModelCard.File), temporary => File.WriteAllText(temporary, card));
         WriteBeside(Path.Combine(path, WeightsFile), temporary => Safetensors.Write(temporary, policy.Model.Parameters, dtype));
-        // transformers loads a policy in the type that its configuration names.
-        var config = policy.Config.DeepClone().AsObject();
-        config["torch_dtype"] = dtype.ToString().ToLowerInvariant();
+        var config = WithDtype(policy.Config, dtype);
         WriteBeside(Path.Combine(path, ConfigFile), temporary => File.WriteAllText(temporary, config.ToJsonString(Indented) + "\n"));
     }
 
@@ -111,7 +113,21 @@ public static class PolicyDirectory
         }
     }
 
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>transformers loads a policy in the type that its configuration names, and in Float32 if it names none.</summary>
+    private static JsonObject WithDtype(JsonObject config, ScalarType dtype)
+    {
+        var (changed, name) = (config.DeepClone().AsObject(), dtype.ToString().ToLowerInvariant());
+        var keys = new[] { "torch_dtype", "dtype" }.Where(changed.ContainsKey).ToList();          // the second in newer files
+        if (keys.Count == 0 && dtype != ScalarType.Float32)
+        {
+            keys = ["torch_dtype"];
+        }
+
+        keys.ForEach(key => changed[key] = name);
+        return changed;
+    }
 
     private static void RequireConfig(string path)
     {
@@ -179,7 +195,10 @@ public static class PolicyDirectory
                     throw new PolicyException($"The tensor \"{name}\" in {file} is [{string.Join(", ", entry.Shape)}]; config.json says [{string.Join(", ", expected.Shape)}].");
                 }
 
-                read[canonical] = safetensors.Read(name, dtype).to(device);
+                if (!read.TryAdd(canonical, safetensors.Read(name, dtype).to(device)))
+                {
+                    throw new PolicyException($"The policy {path} has the tensor \"{canonical}\" twice.");
+                }
             }
         }
 
@@ -212,7 +231,7 @@ public static class PolicyDirectory
 
         try
         {
-            var names = JsonNode.Parse(File.ReadAllText(index))?["weight_map"]?.AsObject().Select(pair => pair.Value!.GetValue<string>())
+            var names = JsonNode.Parse(File.ReadAllText(index))?["weight_map"]?.AsObject().Select(pair => pair.Value?.GetValue<string>() ?? "")
                 ?? throw new PolicyException($"{index} has no \"weight_map\".");
             // Only plain names: an index must not reach outside its directory.
             return [.. names.Distinct().Order(StringComparer.Ordinal).Select(name => Path.Combine(path, Path.GetFileName(name)))];

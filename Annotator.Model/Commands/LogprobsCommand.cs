@@ -67,6 +67,11 @@ public static class LogprobsCommand
             using var scope = NewDisposeScope();
             var scored = SequenceLogProbability.Of(policy.Model, [.. batch.Select(line => SequenceOf(line.Item, line.Index, input, policy))]);
             var tokens = scored.Tokens.to(ScalarType.Float64).cpu().data<double>().ToArray();
+            if (!tokens.All(double.IsFinite))
+            {
+                throw new PolicyException($"The log-probabilities of the policy {policy.Directory} are not finite numbers (NaN or infinity): its weights are damaged or its training diverged.");
+            }
+
             var at = 0;
             foreach (var length in scored.Lengths)
             {

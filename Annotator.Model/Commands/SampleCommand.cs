@@ -70,8 +70,15 @@ public static class SampleCommand
         var ids = prompts.Select(prompt => Encode(policy, prompt, options.MaxTokens)).ToList();
 
         var fromFile = arguments.GetValue(Input) is not null;
-        foreach (var response in Sampler.Sample(policy, ids, n, options, cancellation))
-            Write(console, response, n, fromFile ? prompts.Count : null);
+        try
+        {
+            foreach (var response in Sampler.Sample(policy, ids, n, options, cancellation))
+                Write(console, response, n, fromFile ? prompts.Count : null);
+        }
+        catch (NotFiniteNumberException e)
+        {
+            throw new PolicyException($"The policy {policy.Directory} can't be sampled from. {e.Message}", e);
+        }
     }
 
     private static IReadOnlyList<PromptLine> Prompts(ParseResult arguments)

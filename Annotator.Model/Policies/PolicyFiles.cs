@@ -27,6 +27,9 @@ public static class PolicyFiles
         "added_tokens.json", "tokenizer.model", "chat_template.jinja", "generation_config.json",
     ];
 
+    /// <summary>Files that say on what terms a policy may be used; they travel with it, too, but are no part of it.</summary>
+    public static IReadOnlyList<string> Licences { get; } = ["LICENSE", "LICENSE.txt"];
+
     /// <summary>The full paths of the files that make the policy, by name (ordinal): configuration, weights and tokenizer, not a model card or a log beside them.</summary>
     /// <exception cref="IOException">The directory can't be listed.</exception>
     public static IReadOnlyList<string> In(string directory) =>

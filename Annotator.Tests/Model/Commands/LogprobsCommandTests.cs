@@ -3,15 +3,16 @@ using Annotator.Tests.Fixtures;
 
 namespace Annotator.Tests.Model.Commands;
 
+[Collection(TorchCollection.Name)]
 public sealed class LogprobsCommandTests : IDisposable
 {
     private readonly TemporaryDirectory _directory = new();
 
     public void Dispose() => _directory.Dispose();
 
-    [Theory]
-    [InlineData("gpt2")]
-    [InlineData("gpt2-hubnames")]
+    public static TheoryData<string> Folders => [.. Oracles.Models];
+
+    [Theory, MemberData(nameof(Folders))]
     public async Task Json_lines_hold_the_log_probabilities_of_transformers(string name)
     {
         var expected = Oracles.ExpectedOfModel(name)["sequences"]!.AsArray();
@@ -49,6 +50,25 @@ public sealed class LogprobsCommandTests : IDisposable
         result.Output.ShouldBeEmpty();
         result.Errors.Trim().ShouldContain("input.jsonl, line 1: it must have");
         result.Errors.ShouldNotContain("   at ");
+    }
+
+    [Fact]
+    public async Task Weights_that_are_not_numbers_fail_the_job_and_the_policy_is_named()
+    {
+        var policy = TinyPolicy.WriteUnigram(_directory["policy"], id => id == 9 ? float.NaN : 0);
+        await File.WriteAllTextAsync(_directory["input.jsonl"], "{\"prompt_ids\":[1],\"completion_ids\":[2]}\n", TestContext.Current.CancellationToken);
+
+        var scored = await Run("--policy", policy, "--input", _directory["input.jsonl"], "--json");
+        var sampled = await ModelVerb.Run("sample", "--policy", policy, "--prompt-ids", "1", "--max-tokens", "4", "--json");
+
+        foreach (var (exitCode, output, errors) in new[] { scored, sampled })
+        {
+            exitCode.ShouldBe(1);
+            output.ShouldBeEmpty();
+            errors.ShouldContain(policy);
+            errors.ShouldContain("not finite");
+            errors.Trim().ShouldNotContain("\n");
+        }
     }
 
     [Fact]
