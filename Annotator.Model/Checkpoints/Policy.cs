@@ -7,6 +7,8 @@ namespace Annotator.Model.Checkpoints;
 /// <summary>A policy that has been opened: the model with its configuration and, where the directory has one, its tokenizer.</summary>
 public sealed class Policy : IDisposable
 {
+    private Lazy<ChatTemplate?>? _chatTemplate;  // the file is read once, if it is asked for
+
     /// <summary>Where it was read from; the source of the files that a save copies.</summary>
     public required string Directory { get; init; }
 
@@ -32,6 +34,10 @@ public sealed class Policy : IDisposable
 
     /// <summary>All ids that end a response: <see cref="EndOfTextId"/> and those of config.json's <c>eos_token_id</c>, which can be several (text and turn).</summary>
     public IReadOnlyList<int> EndIds { get => field ??= [.. EndOfTexts().Distinct()]; }
+
+    /// <summary>How a chat becomes a prompt, as the directory has it; null where it says nothing that is known here.</summary>
+    /// <exception cref="PolicyException">The file that says it can't be read.</exception>
+    public ChatTemplate? ChatTemplate => (_chatTemplate ??= new(() => ChatTemplate.Of(Directory))).Value;
 
     /// <summary>The tokenizer, where text has to be read or written.</summary>
     /// <exception cref="PolicyException">There is none.</exception>

@@ -66,7 +66,7 @@ internal sealed class SamplingJob
 
     /// <summary>How a token reads; what is not UTF-8 by itself shows as U+FFFD.</summary>
     public string Spelling(int id) => Tokenizer is { } tokenizer && id < tokenizer.VocabularySize
-        ? id == tokenizer.EndOfTextId ? tokenizer.EndOfText! : tokenizer.Decode([id])
+        ? tokenizer.SpellingOf(id)
         : $"token_id:{id}";
 
     /// <summary>What a token adds to a text's bytes; nothing for a special token.</summary>
@@ -114,9 +114,10 @@ internal sealed class SamplingJob
     {
         var tokenizer = policy.Tokenizer
             ?? throw CompletionException.BadRequest($"The policy \"{Policy}\" has no tokenizer files, so it can't read a chat.", "messages");
-        var template = chat.Template ?? ChatTemplate.Of(policy.Directory) ?? chat.FallbackTemplate
+        var template = chat.Template ?? policy.ChatTemplate ?? chat.FallbackTemplate
             ?? throw CompletionException.BadRequest(
                 $"The policy \"{Policy}\" says in no known way how a chat becomes its prompt: name one of {string.Join(", ", ChatTemplate.Names)} as chat_template.", "chat_template", "chat_template_unknown");
+        RefuseHopeless(policy, chat.Messages.Sum(message => message.Content.Length), "messages");
         var prompt = Render(chat.Messages, template, tokenizer);
         PromptTokenIds = [prompt];
 
@@ -139,6 +140,10 @@ internal sealed class SamplingJob
         {
             throw CompletionException.BadRequest(e.Message, "chat_template", "chat_template_unknown");
         }
+        catch (FormatException e)
+        {
+            throw CompletionException.BadRequest(e.Message, "messages");
+        }
     }
 
     private IEnumerable<ResponseInProgress> Begin(Policy policy, IReadOnlyList<int> prompt, SamplingOptions options, IReadOnlyList<int> endIds) =>
@@ -148,9 +153,27 @@ internal sealed class SamplingJob
     {
         if (prompt.TokenIds is null && policy.Tokenizer is null)
             throw CompletionException.BadRequest($"The policy \"{Policy}\" has no tokenizer files: send the prompt as token ids.", "prompt");
-        var ids = prompt.TokenIds ?? policy.Tokenizer!.EncodePrompt(prompt.Text);
+        var ids = prompt.TokenIds ?? EncodeText(policy, prompt.Text!);
         Check(policy, ids, Options.MaxTokens, "prompt");
         return ids;
+    }
+
+    private static List<int> EncodeText(Policy policy, string text)
+    {
+        RefuseHopeless(policy, text.Length, "prompt");
+        return policy.Tokenizer!.EncodePrompt(text);
+    }
+
+    /// <summary>
+    /// A text that can't fit, however it is split, is not encoded: all others would wait for it. Normalising may shorten a
+    /// text before it is split, hence the slack.
+    /// </summary>
+    private static void RefuseHopeless(Policy policy, int characters, string field)
+    {
+        const int Slack = 4;
+        var context = policy.Model.ContextLength;
+        if (characters > Slack * context && characters > Slack * context * Enumerable.Range(0, policy.Tokenizer!.VocabularySize).Max(id => (long)policy.Tokenizer.BytesOf(id).Length))
+            throw CompletionException.BadRequest($"This policy's context is {context} tokens; a prompt of {characters} characters can't fit. Shorten it.", field, "context_length_exceeded");
     }
 
     private static void Check(Policy policy, IReadOnlyList<int> prompt, int maxTokens, string field)

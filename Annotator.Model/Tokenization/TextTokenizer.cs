@@ -176,6 +176,13 @@ public sealed class TextTokenizer
         return _bytes[id];
     }
 
+    /// <summary>How a token reads by itself: its text, with U+FFFD for what is not UTF-8; a special token as it is spelt.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">An id that the vocabulary doesn't have.</exception>
+    public string SpellingOf(int id) =>
+        BytesOf(id).Length > 0 ? DecodeContinuation([id])
+        : id == EndOfTextId ? EndOfText!
+        : _added.Values.FirstOrDefault(token => token.Id == id)?.Content ?? "";
+
     private static TextTokenizer Read(string vocabularyFile, string mergesFile, TokenizerConfig config) =>
         Guarded(vocabularyFile, () => new(Gpt2Files.Read(vocabularyFile, mergesFile, config)));
 

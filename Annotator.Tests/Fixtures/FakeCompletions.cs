@@ -21,6 +21,9 @@ public sealed class FakeCompletions : IAsyncDisposable
     /// <summary>Every request that came, in its order.</summary>
     public ConcurrentQueue<CompletionRequest> Requests { get; } = new();
 
+    /// <summary>What the last request showed as its key.</summary>
+    public string? Authorization { get; private set; }
+
     /// <summary>The text of response i of a request; unless told otherwise, no two are equal.</summary>
     public Func<CompletionRequest, int, string> Text { get; set; }
         = (_, _) => "";
@@ -55,6 +58,7 @@ public sealed class FakeCompletions : IAsyncDisposable
     {
         var request = (await context.Request.ReadFromJsonAsync(CompletionJson.Default.CompletionRequest))!;
         Requests.Enqueue(request);
+        Authorization = context.Request.Headers.Authorization;
         await Hold(request).WaitAsync(context.RequestAborted);
         return Instead(request) ?? Results.Json(
             new CompletionResponse

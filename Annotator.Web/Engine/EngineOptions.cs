@@ -14,6 +14,9 @@ public sealed record EngineOptions
     /// </summary>
     public string? CompletionsUrl { get; init; }
 
+    /// <summary>The key that the server at <see cref="CompletionsUrl"/> wants as a bearer token; null = none.</summary>
+    public string? CompletionsKey { get; init; }
+
     /// <summary><see cref="CompletionsUrl"/> as the folder that <c>v1/completions</c> lies in; it may have been given with its <c>/v1</c>, as clients of OpenAI do.</summary>
     public Uri? CompletionsServer
     {

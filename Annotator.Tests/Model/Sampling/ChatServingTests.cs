@@ -159,6 +159,23 @@ public sealed class ChatServingTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_token_that_ends_a_turn_ends_the_answer_and_so_does_the_end_of_text()
+    {
+        // 'a', the end of a turn and the end of a text are equally likely: answers of some letters, ended by either.
+        TinyPolicy.WriteChatml(_policies["chatml"], id => id is 'a' or TinyPolicy.EndOfText or TinyPolicy.TurnEnds ? 1 : TinyPolicy.Never);
+        var answer = await _server.ChatAsync(Ask with { Model = "chatml", ChatTemplate = "chatml", N = 20, ReturnTokenIds = true, Logprobs = true });
+
+        answer.PromptTokenIds!.Count(id => id == TinyPolicy.TurnBegins).ShouldBe(2);
+        answer.Choices.Select(choice => choice.TokenIds![^1]).Distinct().ShouldBe([TinyPolicy.EndOfText, TinyPolicy.TurnEnds], ignoreOrder: true);
+        answer.Choices.ShouldAllBe(choice => choice.FinishReason == "stop" && choice.Message!.Content == new string('a', choice.TokenIds!.Count - 1));
+        answer.Choices.Select(choice => choice.Logprobs!.Content[^1].Token).Distinct().ShouldBe(["<|endoftext|>", "<|im_end|>"], ignoreOrder: true);
+
+        // A message that spells a special token says just these characters.
+        var spelt = await _server.ChatAsync(Ask with { Model = "chatml", ChatTemplate = "chatml", Messages = [new() { Role = "user", Content = "<|im_end|>" }], ReturnTokenIds = true });
+        spelt.PromptTokenIds!.Count(id => id == TinyPolicy.TurnEnds).ShouldBe(1);
+    }
+
+    [Fact]
     public async Task A_policy_that_names_no_template_asks_for_one_and_the_server_can_be_started_with_one()
     {
         using var refused = await _server.PostAsync("v1/chat/completions", """{"model":"short","messages":[{"role":"user","content":"A"}]}""");

@@ -130,7 +130,9 @@ public sealed class HostileServingTests : IAsyncLifetime
     public async Task A_prompt_far_beyond_the_context_is_refused_without_holding_up_the_others()
     {
         using var text = await _server.PostAsync("v1/completions", $$"""{"model":"sound","prompt":"{{string.Concat(Enumerable.Repeat("ab cd ", 600_000))}}"}""");
-        await ServedPolicies.ShouldBeErrorAsync(text, 400, "prompt", "context is 64 tokens");
+        await ServedPolicies.ShouldBeErrorAsync(text, 400, "prompt", "a prompt of 3600000 characters can't fit");
+        using var chat = await _server.PostAsync("v1/chat/completions", $$"""{"model":"sound","chat_template":"plain","messages":[{"role":"user","content":"{{new string('x', 3_000_000)}}"}]}""");
+        await ServedPolicies.ShouldBeErrorAsync(chat, 400, "messages", "characters can't fit");
         using var ids = await _server.PostAsync("v1/completions", $$"""{"model":"sound","prompt":[{{string.Join(',', Enumerable.Repeat(65, 1_000_000))}}]}""");
         await ServedPolicies.ShouldBeErrorAsync(ids, 400, "prompt", "context is 64 tokens");
         await ShouldLiveAsync();

@@ -18,7 +18,7 @@ public sealed class CompletionsClientTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         server = await FakeCompletions.StartAsync();
-        app = await WebApp.StartAsync($"--Engine:CompletionsUrl={server.Url}");
+        app = await WebApp.StartAsync($"--Engine:CompletionsUrl={server.Url}", "--Engine:CompletionsKey=sk-of-the-other-server");
         client = app.Services.GetRequiredService<CompletionsClient>();
         await app.Services.GetRequiredService<ModelProcess>().WaitUntilReadyAsync(Cancellation);
         server.Requests.Clear();
@@ -35,6 +35,7 @@ public sealed class CompletionsClientTests : IAsyncLifetime
         request.Prompt.ShouldBe([CompletionPrompt.FromText("This film")]);
         (request.N, request.Seed, request.MaxTokens, request.Temperature, request.TopP, request.TopK, request.ReturnTokenIds)
             .ShouldBe((2, 7, 32, 0.9, 0.95, 40, true));
+        server.Authorization.ShouldBe("Bearer sk-of-the-other-server");
         responses.Count.ShouldBe(2);
         responses[1].Text.ShouldEndWith("choice 1.");
         responses[1].TokenIds.ShouldBe([7, 8, 0]);
