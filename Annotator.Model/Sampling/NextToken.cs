@@ -196,8 +196,16 @@ public static class NextToken
     /// <summary>Sets the weights below a share of the highest, which is 1, to 0; returns the sum of the others.</summary>
     private static double KeepAtLeast(Span<float> weights, float share)
     {
+        var least = new Vector<float>(share);
+        var vectors = MemoryMarshal.Cast<float, Vector<float>>(weights);
         var sum = 0.0;
-        foreach (ref var weight in weights)
+        foreach (ref var vector in vectors)
+        {
+            vector = Vector.ConditionalSelect(Vector.LessThan(vector, least), Vector<float>.Zero, vector);
+            sum += Vector.Sum(vector);
+        }
+
+        foreach (ref var weight in weights[(vectors.Length * Vector<float>.Count)..])
         {
             weight = weight < share ? 0 : weight;
             sum += weight;
