@@ -10,5 +10,6 @@ var root = new RootCommand("Annotator's language models: training, sampling and 
     ShortTakesCommand.Create(),
     SampleCommand.Create(),
     ServeCommand.Create(),
+    BenchmarkCommand.Create(),
 };
 return await Verb.InvokeAsync(root, args);

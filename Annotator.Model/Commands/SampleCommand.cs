@@ -65,6 +65,7 @@ public static class SampleCommand
         if (arguments.GetValue(Threads) is > 0 and var threads)
             torch.set_num_threads(threads);
         using var policy = PolicyDirectory.Open(arguments.GetRequiredValue(PolicyOption).FullName, LibTorch.PreferredDevice());
+        policy.Model.ArrangeForSampling();
         if (options.Stop.Count > 0)
             policy.RequireTokenizer();
         var ids = prompts.Select(prompt => Encode(policy, prompt, options.MaxTokens)).ToList();

@@ -16,7 +16,7 @@ public static class Attention
     /// <param name="attentionMask">(B, S) or none; with a cache, its rows are then equally long.</param>
     /// <param name="cache">Tokens before these.</param>
     /// <returns>Positions (T) or (B, T), int64; and what is added to the attention scores, 0 or −∞, broadcastable to
-    /// (B, 1, T, S), or null where plain causal attention says the same.</returns>
+    /// (B, 1, T, S), or null where plain causal attention, or where the cache's rows end, says the same.</returns>
     /// <exception cref="ArgumentException">More tokens than the context holds, or a mask of another length.</exception>
     public static (Tensor Positions, Tensor? Mask) Places(
         LanguageModel model, Tensor ids, Tensor? positions, Tensor? attentionMask, KeyValueCache? cache)
@@ -36,6 +36,11 @@ public static class Attention
 
             var ends = tensor(cache.Lengths.ToArray(), device: ids.device).unsqueeze(1);          // (B, 1)
             positions = ends + arange(queries, ScalarType.Int64, ids.device);                     // (B, T)
+            if (OneTokenAttention.Suits(model, queries))
+            {
+                return (positions, null);
+            }
+
             var seen = arange(past + queries, ScalarType.Int64, ids.device).le(positions.unsqueeze(-1));
             return (positions, Added(seen.unsqueeze(1), model));                                  // (B, 1, T, S)
         }
@@ -90,6 +95,10 @@ public static class Attention
         if (pass.Cache is not null)
         {
             (key, value) = pass.Cache.Append(layer, key, value);                                  // (B, key heads, S, d)
+            if (pass.Mask is null && OneTokenAttention.Suits(pass.Cache.Model, query.shape[2]))
+            {
+                return OneTokenAttention.Of(query, key, value, pass.Cache.Lengths);
+            }
         }
 
         var (rows, heads, length, width) = (query.shape[0], query.shape[1], query.shape[2], query.shape[3]);

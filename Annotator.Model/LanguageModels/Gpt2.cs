@@ -155,6 +155,21 @@ public sealed class Gpt2 : LanguageModel
 
     public override int HeadWidth => _config.Width / _config.Heads;
 
+    public override void ArrangeForSampling()
+    {
+        using var _ = no_grad();
+        foreach (var (name, weight) in Parameters)
+        {
+            if (!name.StartsWith("transformer.h.", StringComparison.Ordinal) || weight.dim() != 2)
+            {
+                continue;
+            }
+
+            using var scope = NewDisposeScope();
+            weight.set_(weight.t().contiguous().t());
+        }
+    }
+
     public override Tensor Logits(Tensor hidden) => Projection.Linear(hidden, _head);
 
     protected override Tensor Embed(Tensor ids, Tensor positions) => Drop(Rows(_tokens, ids) + Rows(_positions, positions));

@@ -18,12 +18,16 @@ public sealed class KeyValueCache : IDisposable
 
     internal KeyValueCache(LanguageModel model, int rows, int capacity)
     {
+        Model = model;
         Tensor Room() => zeros([rows, Math.Max(1, capacity), model.KeyValueHeads, model.HeadWidth], model.Dtype, model.Device)
             .DetachFromDisposeScope();
         _keys = [.. Enumerable.Range(0, model.Layers).Select(_ => Room())];
         _values = [.. Enumerable.Range(0, model.Layers).Select(_ => Room())];
         _lengths = [.. Enumerable.Repeat(0L, rows)];
     }
+
+    /// <summary>Whose keys and values it holds.</summary>
+    public LanguageModel Model { get; }
 
     /// <summary>Sequences, B.</summary>
     public int Rows => _lengths.Count;

@@ -11,7 +11,8 @@ internal static class Projection
     /// <param name="weight">[out, in].</param>
     /// <param name="bias">[out] or none.</param>
     /// <returns>(…, out).</returns>
-    public static Tensor Linear(Tensor x, Tensor weight, Tensor? bias = null) => nn.functional.linear(x, weight, bias!);
+    public static Tensor Linear(Tensor x, Tensor weight, Tensor? bias = null) =>
+        FewRowsProduct.Suits(x, weight) ? FewRowsProduct.Of(x, weight, bias) : nn.functional.linear(x, weight, bias!);
 
     /// <summary>x·W + b with W [in, out], GPT-2's Conv1D.</summary>
     /// <param name="x">(…, in).</param>
@@ -20,6 +21,14 @@ internal static class Projection
     /// <returns>(…, out).</returns>
     public static Tensor Conv1D(Tensor x, Tensor weight, Tensor bias)
     {
+        using (var outputsFirst = weight.t())
+        {
+            if (FewRowsProduct.Suits(x, outputsFirst))
+            {
+                return FewRowsProduct.Of(x, outputsFirst, bias);
+            }
+        }
+
         var shape = x.shape;
         return addmm(bias, x.view(-1, shape[^1]), weight, 1, 1).view([.. shape[..^1], weight.shape[1]]);
     }

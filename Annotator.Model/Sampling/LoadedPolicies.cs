@@ -46,6 +46,7 @@ internal sealed class LoadedPolicies(string directory, long memory, torch.Device
 
         var begun = Stopwatch.GetTimestamp();
         var policy = PolicyDirectory.Open(path, device);
+        policy.Model.ArrangeForSampling();
         OnLoaded(name, Stopwatch.GetElapsedTime(begun));
         _byUse.Add(new(name, policy, bytes));
         Changed();

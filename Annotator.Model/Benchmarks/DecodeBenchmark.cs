@@ -1,0 +1,155 @@
+using System.Diagnostics;
+using Annotator.Model.LanguageModels;
+using Annotator.Model.Native;
+using Annotator.Model.Sampling;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Annotator.Model.Benchmarks;
+
+/// <summary>How fast responses are sampled, at the shape of GPT-2 124M with random weights in F32: with all that sampling is, not the model alone.</summary>
+public sealed class DecodeBenchmark : IDisposable
+{
+    private const int PromptLength = 32, NewTokens = 64;
+
+    private readonly LanguageModel _model;
+    private readonly Gpt2Config _shape;
+
+    /// <param name="shape">Of the model.</param>
+    public DecodeBenchmark(Gpt2Config shape)
+    {
+        _shape = shape;
+        using var _ = no_grad();
+        _model = shape.Architecture().Initialise(seed: 1, CPU);
+        _model.ArrangeForSampling();
+    }
+
+    /// <summary>GPT-2 124M.</summary>
+    public static Gpt2Config Gpt2Small { get; } = new()
+    {
+        VocabularySize = 50257, ContextLength = 1024, Width = 768, Layers = 12, Heads = 12, InnerWidth = 3072,
+    };
+
+    /// <summary>All figures, each as soon as it is there.</summary>
+    public IEnumerable<Figure> Run()
+    {
+        yield return new("matrix product, 2048³", MachineLimits.MatrixProduct() / 1e9, "GFLOP/s");
+        foreach (var rows in new[] { 1, 8, 32 })
+        {
+            var bandwidth = MachineLimits.ReadBandwidth();
+            if (rows == 1)
+                yield return new("memory, reading", bandwidth / 1e9, "GB/s");
+            var streamed = rows * bandwidth / _model.Parameters.Values.Sum(weight => weight.numel() * weight.element_size());
+            // One row has no matrix product to be limited by: every weight is read for two operations.
+            var multiplied = rows == 1 ? double.PositiveInfinity : rows / MachineLimits.MatrixProducts(rows, Products());
+            yield return new($"decode, {rows} row{(rows == 1 ? "" : "s")}", TokensPerSecond(rows), "tokens/s",
+                Math.Min(streamed, multiplied), streamed < multiplied ? "weights' bytes at the speed of memory" : "libtorch's matrix products alone");
+        }
+
+        var one = FirstTokens(responses: 1);
+        yield return new("first tokens of 4 responses to 200 tokens", FirstTokens(responses: 4), "s", one, "of 1 response");
+        var together = Requests(padded: true);
+        yield return new("64 requests of 16–256 tokens on 32 rows", Requests(padded: false), "s", together, "in two padded batches of 32");
+        var (before, after) = Growth(tokens: 10_000);
+        yield return new("memory in use after 10,000 tokens", after / 1e6, "MB", before / 1e6, "after 4,096");
+    }
+
+    public void Dispose() => _model.Dispose();
+
+    /// <summary>In the steady state: between two steps nothing joins or leaves.</summary>
+    private double TokensPerSecond(int rows)
+    {
+        var best = 0.0;
+        for (var go = 0; go < 3; go++)
+        {
+            using var batch = new SamplingBatch(_model);
+            batch.Add([.. Enumerable.Range(0, rows).Select(row => Response(row, PromptLength, NewTokens))]);
+            batch.Step((_, _) => { });                                                            // the prompts' own last step
+            var begun = Stopwatch.GetTimestamp();
+            var steps = 0;
+            while (batch.Step((_, _) => { }))
+                steps++;
+            best = Math.Max(best, rows * (steps + 1) / Stopwatch.GetElapsedTime(begun).TotalSeconds);
+        }
+
+        return best;
+    }
+
+    private double FirstTokens(int responses)
+    {
+        var best = double.PositiveInfinity;
+        for (var go = 0; go < 5; go++)
+        {
+            using var batch = new SamplingBatch(_model);
+            var prompt = Prompt(go, 200);
+            var begun = Stopwatch.GetTimestamp();
+            var first = 0;
+            batch.Add([.. Enumerable.Range(0, responses).Select(i => new ResponseInProgress(prompt, i, new() { MaxTokens = 1 }, null, []))]);
+            batch.Step((_, _) => first++);
+            best = Math.Min(best, Stopwatch.GetElapsedTime(begun).TotalSeconds);
+            ArgumentOutOfRangeException.ThrowIfNotEqual(first, responses);
+        }
+
+        return best;
+    }
+
+    /// <summary>
+    /// Requests for 16 to 256 new tokens: rows that become free are taken at once; or, as without continuous batching,
+    /// only once all are free, and each is computed until the longest of its batch is done.
+    /// </summary>
+    private double Requests(bool padded)
+    {
+        const int Rows = 32;
+        var random = new Random(1);
+        var lengths = Enumerable.Range(0, 64).Select(_ => random.Next(16, 257)).ToList();
+        if (padded)
+            lengths = [.. lengths.Chunk(Rows).SelectMany(group => group.Select(_ => group.Max()))];
+        var waiting = new Queue<ResponseInProgress>(lengths.Select((length, i) => Response(i, PromptLength, length)));
+        using var batch = new SamplingBatch(_model);
+        var begun = Stopwatch.GetTimestamp();
+        while (waiting.Count > 0 || batch.Rows > 0)
+        {
+            var joining = new List<ResponseInProgress>();
+            while ((!padded || batch.Rows == 0) && batch.Rows + joining.Count < Rows && waiting.TryDequeue(out var next))
+                joining.Add(next);
+            batch.Add(joining);
+            batch.Step((_, _) => { });
+        }
+
+        return Stopwatch.GetElapsedTime(begun).TotalSeconds;
+    }
+
+    private (double Before, double After) Growth(int tokens)
+    {
+        using var batch = new SamplingBatch(_model);
+        var (made, before) = (0, 0.0);
+        for (var i = 0; made < tokens;)
+        {
+            while (batch.Rows < 32)
+                batch.Add([Response(i++, PromptLength, NewTokens)]);
+            batch.Step((_, _) => made++);
+            if (before == 0 && made > 2 * 32 * NewTokens)                                         // the cache's own growth is over
+                before = LibTorch.MemoryInUse();
+        }
+
+        return (before, LibTorch.MemoryInUse());
+    }
+
+    private ResponseInProgress Response(int seed, int promptLength, int tokens) =>
+        new(Prompt(seed, promptLength), 0, new() { MaxTokens = tokens, Seed = seed }, tokenizer: null, []);
+
+    private int[] Prompt(int seed, int length)
+    {
+        var random = new Random(seed);
+        return [.. Enumerable.Range(0, length).Select(_ => random.Next(_shape.VocabularySize))];
+    }
+
+    private IReadOnlyList<(long In, long Out)> Products() =>
+    [
+        .. Enumerable.Repeat<(long, long)[]>(
+        [
+            (_shape.Width, 3 * _shape.Width), (_shape.Width, _shape.Width), (_shape.Width, _shape.InnerWidth), (_shape.InnerWidth, _shape.Width),
+        ], _shape.Layers).SelectMany(products => products),
+        (_shape.Width, _shape.VocabularySize),
+    ];
+}

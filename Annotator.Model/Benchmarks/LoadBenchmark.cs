@@ -1,0 +1,79 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Annotator.Model.Checkpoints;
+using Annotator.Model.LanguageModels;
+using Annotator.Model.Native;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Annotator.Model.Benchmarks;
+
+/// <summary>Opening a checkpoint of GPT-2's 124M shape (498 MB in F32): how soon its weights are there, and what they cost in memory once all have been used.</summary>
+public static partial class LoadBenchmark
+{
+    private const string Config = """{"model_type":"gpt2","vocab_size":50257,"n_positions":1024,"n_embd":768,"n_layer":12,"n_head":12}""";
+
+    /// <summary>All figures, each as soon as it is there.</summary>
+    public static IEnumerable<Figure> Run()
+    {
+        var directory = Directory.CreateTempSubdirectory("annotator-benchmark-").FullName;
+        try
+        {
+            File.WriteAllText(Path.Combine(directory, PolicyDirectory.ConfigFile), Config);
+            foreach (var (dtype, name) in new[] { (ScalarType.Float32, "F32"), (ScalarType.BFloat16, "BF16") })
+            {
+                var file = Write(directory, dtype);
+                var begun = Stopwatch.GetTimestamp();
+                _ = File.ReadAllBytes(file);                                                      // and now it is warm
+                var read = Stopwatch.GetElapsedTime(begun).TotalSeconds;
+                var (seconds, bytes, grown) = Open(directory);
+                yield return new($"open {new FileInfo(file).Length / 1e6:F0} MB of {name}, warm", seconds, "s", read, "reading the file");
+                yield return new($"memory, all weights of {name} used once", grown / 1e6, "MB", bytes / 1e6, "the weights in F32");
+            }
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    private static string Write(string directory, ScalarType dtype)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        using var model = Architecture.Of(System.Text.Json.Nodes.JsonNode.Parse(Config)!.AsObject()).Initialise(1, CPU);
+        var file = Path.Combine(directory, PolicyDirectory.WeightsFile);
+        Safetensors.Write(file, model.Parameters, dtype);
+        return file;
+    }
+
+    private static (double Seconds, double Bytes, double Grown) Open(string directory)
+    {
+        LibTorch.MemoryInUse();                                                                   // gives back what the making of the file left
+        if (OperatingSystem.IsLinux())
+        {
+            File.WriteAllText("/proc/self/clear_refs", "5");                                      // the peak starts anew
+        }
+
+        var before = Peak();
+        using var scope = NewDisposeScope();
+        var begun = Stopwatch.GetTimestamp();
+        using var policy = PolicyDirectory.Open(directory);
+        var seconds = Stopwatch.GetElapsedTime(begun).TotalSeconds;
+        foreach (var parameter in policy.Model.Parameters.Values)
+        {
+            parameter.sum().Dispose();
+        }
+
+        return (seconds, policy.Model.Parameters.Values.Sum(parameter => parameter.numel() * parameter.element_size()), Peak() - before);
+    }
+
+    /// <summary>The most memory this process has had at once, in bytes; elsewhere than on Linux what it has now.</summary>
+    private static double Peak() => OperatingSystem.IsLinux()
+        ? 1024.0 * long.Parse(PeakLine().Match(File.ReadAllText("/proc/self/status")).Groups[1].ValueSpan, CultureInfo.InvariantCulture)
+        : Environment.WorkingSet;
+
+    [GeneratedRegex(@"VmHWM:\s*(\d+) kB")]
+    private static partial Regex PeakLine();
+}

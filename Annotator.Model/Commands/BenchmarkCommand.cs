@@ -1,0 +1,53 @@
+using System.CommandLine;
+using Annotator.Model.Benchmarks;
+using Annotator.Model.Native;
+using TorchSharp;
+
+namespace Annotator.Model.Commands;
+
+/// <summary>The verb <c>benchmark</c>: figures beside the limits of this machine, measured in the same run, as a table in Markdown.</summary>
+public static class BenchmarkCommand
+{
+    private static readonly Option<int> Threads = new("--threads") { Description = "0 for all cores.", DefaultValueFactory = _ => 2 };
+
+    public static Command Create()
+    {
+        var decode = new Command("decode", "Sampling at the shape of GPT-2 124M with random weights, F32.") { Threads };
+        decode.Run((arguments, console, cancellation) =>
+        {
+            Start(arguments);
+            using var benchmark = new DecodeBenchmark(DecodeBenchmark.Gpt2Small);
+            Print(console, benchmark.Run(), cancellation);
+        });
+        var load = new Command("load", "Opening a checkpoint of GPT-2 124M's shape.") { Threads };
+        load.Run((arguments, console, cancellation) =>
+        {
+            Start(arguments);
+            Print(console, LoadBenchmark.Run(), cancellation);
+        });
+        return new Command("benchmark", "Measures speed and memory beside the limits of this machine.") { decode, load };
+    }
+
+    private static void Start(ParseResult arguments)
+    {
+        LibTorch.Load();
+        if (arguments.GetValue(Threads) is > 0 and var threads)
+        {
+            torch.set_num_threads(threads);
+        }
+    }
+
+    private static void Print(JobConsole console, IEnumerable<Figure> figures, CancellationToken cancellation)
+    {
+        if (!console.Json)
+        {
+            Console.Out.WriteLine(Figure.Heading);
+        }
+
+        foreach (var figure in figures)
+        {
+            console.Result(figure, figure.Row);
+            cancellation.ThrowIfCancellationRequested();
+        }
+    }
+}

@@ -1,0 +1,134 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Annotator.Model.LanguageModels;
+
+/// <summary>
+/// Attention of a decoding step: one new token a row against its cached ones. Rows end at their own lengths, so short
+/// ones cost nothing for standing beside long ones, need no mask, and get the same result whoever stands beside them.
+/// </summary>
+internal static unsafe class OneTokenAttention
+{
+    private const int Lane = 16;                                                                  // floats of a vector
+    private const int ShareFrom = 1 << 14;                                                        // less work than this is sooner done alone
+
+    /// <summary>Whether it can be used: F32 in main memory, no gradient wanted, and AVX-512.</summary>
+    public static bool Suits(LanguageModel model, long queries) =>
+        queries == 1 && Vector512.IsHardwareAccelerated && !is_grad_enabled() && model.Dropout == 0
+        && model.HeadWidth % Lane == 0 && model.Dtype == ScalarType.Float32 && model.Device.type == DeviceType.CPU;
+
+    /// <summary>softmax(q·kᵀ/√d)·v.</summary>
+    /// <param name="query">(B, heads, 1, d).</param>
+    /// <param name="keys">(B, key heads, S, d), a view of the cache.</param>
+    /// <param name="values">As the keys.</param>
+    /// <param name="lengths">Of each row before the new token, which stands behind them.</param>
+    /// <returns>(B, 1, heads · d).</returns>
+    public static Tensor Of(Tensor query, Tensor keys, Tensor values, IReadOnlyList<long> lengths)
+    {
+        var (rows, heads, width) = ((int)query.shape[0], (int)query.shape[1], (int)query.shape[3]);
+        using var queries = query.contiguous();
+        var y = empty([rows, 1, (long)heads * width], ScalarType.Float32, query.device);
+        var strides = keys.stride();
+        var step = new Step(
+            FewRowsProduct.Pointer(queries), FewRowsProduct.Pointer(keys), FewRowsProduct.Pointer(values), FewRowsProduct.Pointer(y),
+            heads, heads / (int)keys.shape[1], width, strides[0], strides[1], strides[2], [.. lengths.Select(length => (int)length + 1)]);
+        if (step.Work < ShareFrom)
+        {
+            for (var row = 0; row < rows; row++)
+                step.Row(row);
+        }
+        else if (rows > 1)
+        {
+            Crew.Share(rows, step.Row);
+        }
+        else
+        {
+            Crew.Share(heads, head => step.Head(0, head));
+        }
+
+        return y;
+    }
+
+    private sealed class Step(
+        float* queries, float* keys, float* values, float* y, int heads, int group, int width, long rowStride, long headStride, long tokenStride, int[] lengths)
+    {
+        [ThreadStatic]
+        private static float[]? _weights;
+
+        public long Work => (long)lengths.Sum() * heads;
+
+        public void Row(int row)
+        {
+            for (var head = 0; head < heads; head++)
+                Head(row, head);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Head(int row, int head)
+        {
+            var length = lengths[row];
+            var room = (length + Lane - 1) / Lane * Lane;
+            if (_weights is null || _weights.Length < room)
+                _weights = new float[2 * room];
+            var start = row * rowStride + head / group * headStride;
+            fixed (float* weights = _weights)
+            {
+                Scores(queries + ((long)row * heads + head) * width, keys + start, weights, length);
+                for (var i = length; i < room; i++)
+                    weights[i] = float.NegativeInfinity;
+                var scale = 1 / Exponentials(weights, room);
+                Mix(weights, values + start, y + ((long)row * heads + head) * width, length, scale);
+            }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void Scores(float* query, float* key, float* scores, int length)
+        {
+            var scale = 1 / MathF.Sqrt(width);
+            for (var token = 0; token < length; token++, key += tokenStride)
+            {
+                var sum = Vector512<float>.Zero;
+                for (var i = 0; i < width; i += Lane)
+                    sum = Vector512.FusedMultiplyAdd(Vector512.Load(query + i), Vector512.Load(key + i), sum);
+                scores[token] = Vector512.Sum(sum) * scale;
+            }
+        }
+
+        /// <summary>In place, against the highest; returns their sum.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private static float Exponentials(float* scores, int room)
+        {
+            var highest = Vector512.Load(scores);
+            for (var i = Lane; i < room; i += Lane)
+                highest = Vector512.Max(highest, Vector512.Load(scores + i));
+            var top = highest[0];
+            for (var i = 1; i < Lane; i++)
+                top = MathF.Max(top, highest[i]);
+
+            var shift = Vector512.Create(top);
+            var sum = Vector512<float>.Zero;
+            for (var i = 0; i < room; i += Lane)
+            {
+                var weight = Vector512.Exp(Vector512.Load(scores + i) - shift);
+                weight.Store(scores + i);
+                sum += weight;
+            }
+
+            return Vector512.Sum(sum);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void Mix(float* weights, float* value, float* mixed, int length, float scale)
+        {
+            for (var i = 0; i < width; i += Lane)
+            {
+                var sum = Vector512<float>.Zero;
+                for (var token = 0; token < length; token++)
+                    sum = Vector512.FusedMultiplyAdd(Vector512.Create(weights[token]), Vector512.Load(value + token * tokenStride + i), sum);
+                (sum * scale).Store(mixed + i);
+            }
+        }
+    }
+}
