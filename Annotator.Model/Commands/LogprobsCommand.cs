@@ -88,7 +88,7 @@ public static class LogprobsCommand
     {
         var sequence = line.PromptIds is not null
             ? new TokenSequence(line.PromptIds, line.CompletionIds!)
-            : new TokenSequence(policy.RequireTokenizer().Encode(line.Prompt), [.. policy.RequireTokenizer().Encode(line.Completion), .. EndOf(line, policy)]);
+            : new TokenSequence(policy.RequireTokenizer().EncodePrompt(line.Prompt), [.. policy.RequireTokenizer().EncodeContinuation(line.Completion), .. EndOf(line, policy)]);
         return sequence.Problem(policy.Model) is { } problem
             ? throw new InvalidDataException($"{file}, entry {index + 1}: {problem}")
             : sequence;

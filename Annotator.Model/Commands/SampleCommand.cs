@@ -102,7 +102,7 @@ public static class SampleCommand
 
     private static IReadOnlyList<int> Encode(Policy policy, PromptLine prompt, int maxTokens)
     {
-        var ids = prompt.PromptIds ?? policy.RequireTokenizer().Encode(prompt.Prompt);
+        var ids = prompt.PromptIds ?? policy.RequireTokenizer().EncodePrompt(prompt.Prompt);
         return Sampler.FaultOf(ids, policy, maxTokens) is { } fault ? throw new InvalidDataException(prompt.Place + fault.Message) : ids;
     }
 

@@ -3,6 +3,7 @@ using System.Globalization;
 using Annotator.Model.Checkpoints;
 using Annotator.Model.Native;
 using Annotator.Model.Preferences;
+using Annotator.Model.Tokenization;
 using Annotator.Model.Training;
 using TorchSharp;
 
@@ -16,6 +17,7 @@ public static class SftCommand
     private static readonly Option<DirectoryInfo?> PolicyOption = new("--policy") { Description = "The policy to start from." };
     private static readonly Option<FileInfo?> Config = new("--config") { Description = "A Hugging Face config.json to train from scratch." };
     private static readonly Option<DirectoryInfo?> Tokenizer = new("--tokenizer") { Description = "With --config: where tokenizer.json, or vocab.json and merges.txt, are; by default beside the config." };
+    private static readonly Option<string?> Chat = new("--chat-template") { Description = "How {\"messages\"} are written, where the policy's own chat_template is not known here." };
     private static readonly Option<FileInfo[]> HeldOut = new("--held-out") { Description = "Files to evaluate on, never trained on.", AllowMultipleArgumentsPerToken = true };
     private static readonly Option<int> HeldOutLimit = new("--held-out-limit") { Description = "Lines of each held-out file to use, from its start; 0 for all.", DefaultValueFactory = _ => 400 };
     private static readonly Option<double?> Epochs = new("--epochs") { Description = "Passes over the data (1 if no limit is given)." };
@@ -46,11 +48,12 @@ public static class SftCommand
     {
         var command = new Command("sft", "Fine-tunes a policy on texts or on prompts with completions, or trains one from scratch.")
         {
-            Data, Out, PolicyOption, Config, Tokenizer, HeldOut, HeldOutLimit, Epochs, Steps, MaxTokens, TimeLimit, BatchSize, Window,
+            Data, Out, PolicyOption, Config, Tokenizer, Chat, HeldOut, HeldOutLimit, Epochs, Steps, MaxTokens, TimeLimit, BatchSize, Window,
             OptimizerOption, LearningRateOption, AdamwLearningRate, Schedule, WarmupSteps, DecayRatio, LeastRateRatio, WeightDecay,
             MaxGradNorm, Dropout, Seed, LoggingSteps, EvalSteps, CheckpointSteps, Resume, Dtype, Threads,
         };
         Schedule.AcceptOnlyFromAmong("cosine", "linear", "constant_with_warmup", "wsd");
+        Chat.AcceptOnlyFromAmong([.. ChatTemplate.Names]);
         Dtype.AcceptOnlyFromAmong("float32", "float16", "bfloat16");
         command.Validators.Add(result =>
         {
@@ -75,8 +78,9 @@ public static class SftCommand
 
         using var policy = OpenPolicy(arguments, run, options);
         var window = options.Window == 0 ? policy.Model.ContextLength : Math.Min(options.Window, policy.Model.ContextLength);
-        var data = Tokenise(arguments.GetRequiredValue(Data), policy, window, options.Seed, 0, cancellation);
-        var heldOut = Tokenise(arguments.GetValue(HeldOut) ?? [], policy, Math.Min(SftRun.HeldOutWindow, policy.Model.ContextLength), null, arguments.GetValue(HeldOutLimit), cancellation);
+        var chat = arguments.GetValue(Chat) is { } named ? ChatTemplate.Named(named) : ChatTemplate.Of(policy.Directory);
+        var data = Tokenise(arguments.GetRequiredValue(Data), policy, chat, window, options.Seed, 0, cancellation);
+        var heldOut = Tokenise(arguments.GetValue(HeldOut) ?? [], policy, chat, Math.Min(SftRun.HeldOutWindow, policy.Model.ContextLength), null, arguments.GetValue(HeldOutLimit), cancellation);
         console.Log($"{data.Targets:N0} tokens in {data.Count:N0} examples to train on, {heldOut.Targets:N0} held out; {policy.Model.Parameters.Values.Sum(parameter => parameter.numel()):N0} parameters.");
         if (data.Count == 0)
         {
@@ -176,10 +180,10 @@ public static class SftCommand
             : PolicyDirectory.Open(arguments.GetValue(PolicyOption)!.FullName, device);
     }
 
-    private static TokenExamples Tokenise(FileInfo[] files, Policy policy, int window, int? seed, int limit, CancellationToken cancellation)
+    private static TokenExamples Tokenise(FileInfo[] files, Policy policy, ChatTemplate? chat, int window, int? seed, int limit, CancellationToken cancellation)
     {
         var lines = files.SelectMany(file => limit > 0 ? TrainingText.Read(file.FullName).Take(limit) : TrainingText.Read(file.FullName));
-        return TokenExamples.From(lines, policy.RequireTokenizer(), window, seed, cancellation);
+        return TokenExamples.From(lines, policy.RequireTokenizer(), window, seed, chat, cancellation);
     }
 
     private static string Describe(SftMetrics metrics) => metrics.EvalLoss is null

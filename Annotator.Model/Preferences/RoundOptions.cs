@@ -130,6 +130,9 @@ public sealed record RoundOptions
     /// <summary>In tokens; a comparison with a longer prompt is left out and counted. Null = half of max_length.</summary>
     public int? MaxPromptLength { get; init; }
 
+    /// <summary>How a chat becomes a prompt: <c>plain</c>, <c>chatml</c>, <c>llama-3</c> or <c>zephyr</c>. Null = as the policy's own files say.</summary>
+    public string? ChatTemplate { get; init; }
+
     public double Dropout { get; init; }
 
     /// <summary>Weight each comparison's loss by its line's <c>weight</c>.</summary>

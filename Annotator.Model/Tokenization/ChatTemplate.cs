@@ -15,6 +15,7 @@ public sealed record RenderedChat(string Text, IReadOnlyList<int> TokenIds);
 public sealed record ChatTemplate
 {
     private const string Assistant = "assistant";
+    private const string System = "system";
 
     /// <summary>The HH form, "\n\nHuman: …\n\nAssistant:". It is text: it begins as a text prompt does, and ends no turn by a token.</summary>
     public static ChatTemplate Plain { get; } = new(
@@ -80,6 +81,9 @@ public sealed record ChatTemplate
     /// <summary>What the system says where a chat does not begin with a system message; null for nothing.</summary>
     public string? DefaultSystem { get; init; }
 
+    /// <summary>What stands before what the system says, so that there is always a system turn; null for nothing.</summary>
+    public string? SystemPreamble { get; init; }
+
     /// <summary>Texts that end the assistant's turn beside <see cref="EndIds"/>.</summary>
     public IReadOnlyList<string> StopStrings { get; private init; } = [];
 
@@ -103,9 +107,19 @@ public sealed record ChatTemplate
         _ => null,
     };
 
-    /// <summary>The template that a policy directory names; null where it names none, or one that is not known here.</summary>
+    /// <summary>
+    /// The template that a policy directory names (its <c>chat_template</c>); null where it names none, or one that is not
+    /// known here: then one is to be asked for by name.
+    /// </summary>
     /// <exception cref="PolicyException">The file that names it can't be read.</exception>
-    public static ChatTemplate? Of(string directory) => null;
+    public static ChatTemplate? Of(string directory) => CheckpointChatTemplate.Of(directory);
+
+    /// <summary>The template of a name, where one is given; else the one that a policy directory names.</summary>
+    /// <exception cref="FormatException">There is no such name, or the directory names no template that is known here.</exception>
+    /// <exception cref="PolicyException">The file that names it can't be read.</exception>
+    public static ChatTemplate Choose(string? name, string directory) => name is null
+        ? Of(directory) ?? throw new FormatException($"{directory} names no chat template that is known here: choose one by name ({string.Join(", ", Names)})")
+        : Named(name) ?? throw new FormatException($"there is no chat template \"{name}\" (there are {string.Join(", ", Names)})");
 
     /// <summary>The chat so far, and the opening of the assistant's next turn.</summary>
     /// <exception cref="FormatException">A message's role is none of system, user and assistant.</exception>
@@ -126,6 +140,11 @@ public sealed record ChatTemplate
         .. tokenizer.Encode([.. Turns(messages, tokenizer, learned: true)]),
     ];
 
+    /// <summary>What the assistant says after <see cref="Prompt"/>, with the token that ends it.</summary>
+    /// <exception cref="PolicyException">The tokenizer lacks a token of the template.</exception>
+    public IReadOnlyList<int> Answer(string text, TextTokenizer tokenizer) =>
+        [.. tokenizer.EncodeContinuation(BeforeAnswer + (Trims ? text.Trim() : text)), .. tokenizer.Encode([_end(tokenizer)]).Select(token => token.Id)];
+
     /// <summary>The ids that end the assistant's turn: the template's own, and the tokenizer's end of text.</summary>
     /// <exception cref="PolicyException">The tokenizer lacks a token of the template.</exception>
     public IReadOnlyList<int> EndIds(TextTokenizer tokenizer) =>
@@ -143,19 +162,19 @@ public sealed record ChatTemplate
     private List<TextPart> Turns(IReadOnlyList<ChatMessage> messages, TextTokenizer tokenizer, bool learned)
     {
         var parts = Opening.ToList();
-        if (DefaultSystem is not null && messages is not [{ Role: "system" }, ..])
+        if ((DefaultSystem ?? SystemPreamble) is not null && messages is not [{ Role: System }, ..])
         {
-            messages = [new("system", DefaultSystem), .. messages];
+            messages = [new(System, DefaultSystem ?? ""), .. messages];
         }
 
-        foreach (var (role, content) in messages)
+        foreach (var (index, (role, content)) in messages.Index())
         {
-            if (role is not ("system" or "user" or Assistant))
+            if (role is not (System or "user" or Assistant))
             {
                 throw new FormatException($"A message's role must be system, user or assistant; one is \"{role}\".");
             }
 
-            var said = Trims ? content.Trim() : content;
+            var said = (index == 0 && role == System ? SystemPreamble : null) + (Trims ? content.Trim() : content);
             var isTarget = learned && role == Assistant;
             parts.AddRange(_open(role, tokenizer));
             parts.Add(new((role == Assistant ? BeforeAnswer : "") + said, IsTarget: isTarget));

@@ -64,6 +64,14 @@ internal static class TokenizerJson
 
         var vocabulary = ReadVocabulary(json.Required("vocab"));
         CheckIds(vocabulary.Values.Concat(added.Select(token => token.Id)).ToList());
+        foreach (var token in added)
+        {
+            if (vocabulary.TryGetValue(token.Content, out var id) && id != token.Id)
+            {
+                throw new FormatException($"the added token \"{token.Content}\" has the id {token.Id}, and {id} in the vocabulary");
+            }
+        }
+
         var merges = json.Items("merges").Select(ReadMerge).ToList();
 
         // Text is text: no merge of characters may come out as a special token.

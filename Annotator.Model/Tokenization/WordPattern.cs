@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
@@ -21,6 +22,7 @@ internal sealed class WordPattern
     private static readonly Regex Sets = new(@"\\.|\[\^?(?:\\.|[^\\\]])*\]", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking);
 
     private static readonly TimeSpan LongestMatch = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan LongestText = TimeSpan.FromSeconds(30);
 
     private readonly Regex _regex;
     private readonly string _pattern;
@@ -92,11 +94,17 @@ internal sealed class WordPattern
     {
         List<(int, int)> matches = [];
         int[]? places = null;
+        var began = Stopwatch.GetTimestamp();
         var seen = text.ContainsAnyInRange('\uD800', '\uDFFF') ? Seen(text, out places) : text;
         try
         {
             foreach (var match in _regex.EnumerateMatches(seen))
             {
+                if (Stopwatch.GetElapsedTime(began) > LongestText)
+                {
+                    throw TooLong(null);
+                }
+
                 if (match.Length > 0)
                 {
                     var end = match.Index + match.Length;
@@ -106,11 +114,13 @@ internal sealed class WordPattern
         }
         catch (RegexMatchTimeoutException e)
         {
-            throw new PolicyException($"The tokenizer's regular expression \"{Shown(_pattern)}\" takes too long on this text.", e);
+            throw TooLong(e);
         }
 
         return matches;
     }
+
+    private PolicyException TooLong(Exception? e) => new($"The tokenizer's regular expression \"{Shown(_pattern)}\" takes too long on this text.", e);
 
     private static Regex Compile(string pattern)
     {

@@ -1,5 +1,6 @@
 using Annotator.Model.Checkpoints;
 using Annotator.Model.Preferences;
+using Annotator.Model.Tokenization;
 
 namespace Annotator.Model.Training;
 
@@ -14,6 +15,7 @@ public sealed record RoundData(
     public static RoundData Read(string preferences, Policy policy, RoundOptions options)
     {
         var limits = TokenLimits.Of(options, policy.Model.ContextLength);
+        var chat = new Lazy<ChatTemplate>(() => ChatTemplate.Choose(options.ChatTemplate, policy.Directory));
         var train = new List<TokenComparison>();
         var eval = new List<TokenComparison>();
         var dropped = new SortedDictionary<string, int>(StringComparer.Ordinal);
@@ -21,7 +23,7 @@ public sealed record RoundData(
         {
             try
             {
-                var (comparison, reason) = Tokenise(line, policy, limits);
+                var (comparison, reason) = Tokenise(line, policy, limits, chat);
                 if (comparison is null)
                     dropped[reason!] = dropped.GetValueOrDefault(reason!) + 1;
                 else
@@ -36,12 +38,12 @@ public sealed record RoundData(
     }
 
     /// <summary>One line's token ids, or the reason why it can't be trained on.</summary>
-    /// <exception cref="FormatException">The line needs something the policy has not: a tokenizer, an end token, a token id.</exception>
-    internal static (TokenComparison? Comparison, string? Dropped) Tokenise(PreferenceLine line, Policy policy, TokenLimits limits)
+    /// <exception cref="FormatException">The line needs something the policy has not: an end token, a token id, a chat template.</exception>
+    internal static (TokenComparison? Comparison, string? Dropped) Tokenise(PreferenceLine line, Policy policy, TokenLimits limits, Lazy<ChatTemplate> chat)
     {
         if (line.Ranking.IsAllTied)
             return (null, "tied");
-        var prompt = PromptIds(line, policy);
+        var prompt = PromptIds(line, policy, chat);
         if (prompt.Length == 0)
             return (null, "empty prompt");
         if (prompt.Length > limits.Prompt)
@@ -50,7 +52,7 @@ public sealed record RoundData(
         // Indices move up where completions stand in the file that nobody ranked.
         var ranked = line.Ranking.Tiers.SelectMany(tier => tier).Order().ToList();
         var ranking = new Ranking(line.Ranking.Tiers.Select(tier => tier.Select(index => ranked.IndexOf(index))));
-        var whole = ranked.Select(index => CompletionIds(line, line.Completions[index], policy)).ToList();
+        var whole = ranked.Select(index => CompletionIds(line, line.Completions[index], policy, chat)).ToList();
         if (whole.Any(completion => completion.Length == 0))
             return (null, "empty completion");
         if (AnyEqual(whole, ranking))
@@ -71,24 +73,38 @@ public sealed record RoundData(
         }, null);
     }
 
-    private static int[] PromptIds(PreferenceLine line, Policy policy)
+    private static int[] PromptIds(PreferenceLine line, Policy policy, Lazy<ChatTemplate> chat)
     {
         if (line.PromptTokenIds is { } ids)
             return Checked(ids, line, policy);
-        if (line.Prompt.Text is not { } text)
-            throw new FormatException($"the prompt of {line.Id} is a chat without prompt_token_ids, and this trainer has no chat template: give its token ids.");
-        return [.. policy.RequireTokenizer().Encode(text)];
+        if (line.Prompt.Text is { } text)
+            return [.. policy.RequireTokenizer().EncodePrompt(text)];
+        return [.. TemplateOf(line, chat).Prompt(line.Prompt.Messages!, policy.RequireTokenizer()).TokenIds];
     }
 
     /// <summary>Sampled ids as they are; text apart from its prompt (together, tokens would merge across the boundary) and ended.</summary>
-    private static int[] CompletionIds(PreferenceLine line, PreferenceCompletion completion, Policy policy)
+    private static int[] CompletionIds(PreferenceLine line, PreferenceCompletion completion, Policy policy, Lazy<ChatTemplate> chat)
     {
         if (completion.TokenIds is { } ids)
             return Checked(ids, line, policy);
         if (completion.Text.Length == 0)
             return [];
+        if (line.Prompt.Messages is not null)
+            return [.. TemplateOf(line, chat).Answer(completion.Text, policy.RequireTokenizer())];
         var end = policy.EndOfTextId ?? throw new FormatException($"{line.Id} has a completion without token_ids, and the policy has no end token to put after its text.");
-        return [.. policy.RequireTokenizer().Encode(completion.Text), end];
+        return [.. policy.RequireTokenizer().EncodeContinuation(completion.Text), end];
+    }
+
+    private static ChatTemplate TemplateOf(PreferenceLine line, Lazy<ChatTemplate> chat)
+    {
+        try
+        {
+            return chat.Value;
+        }
+        catch (FormatException e)
+        {
+            throw new FormatException($"the prompt of {line.Id} is a chat without token ids, and {e.Message}, as chat_template of options.json.", e);
+        }
     }
 
     private static int[] Checked(IReadOnlyList<int> ids, PreferenceLine line, Policy policy)

@@ -29,8 +29,10 @@ public sealed class TokenExamples
     /// <param name="tokenizer">Must have an end-of-text token.</param>
     /// <param name="window">Tokens that a window's model sees, W; it holds one more as the last target.</param>
     /// <param name="seed">Of the order of the texts; none keeps it.</param>
+    /// <param name="chat">How chats are written; null if that is not known.</param>
     /// <param name="cancellation">Ends the work.</param>
-    public static TokenExamples From(IEnumerable<TrainingText> lines, TextTokenizer tokenizer, int window, int? seed, CancellationToken cancellation)
+    /// <exception cref="InvalidDataException">There is a chat, and no template for it.</exception>
+    public static TokenExamples From(IEnumerable<TrainingText> lines, TextTokenizer tokenizer, int window, int? seed, ChatTemplate? chat, CancellationToken cancellation)
     {
         var endOfText = tokenizer.EndOfTextId
             ?? throw new FormatException("the tokenizer has no end-of-text token, which parts one text from the next");
@@ -41,13 +43,13 @@ public sealed class TokenExamples
             cancellation.ThrowIfCancellationRequested();
             if (line.Text is not null)
             {
-                texts.Add([endOfText, .. tokenizer.Encode(line.Text)]);
+                texts.Add([endOfText, .. tokenizer.EncodePrompt(line.Text)]);
             }
             else
             {
                 examples.AddExample([.. line.Messages is not null
-                    ? ChatTokens(line.Messages, tokenizer, endOfText)
-                    : [.. tokenizer.Encode(line.Prompt).Select(AsContext), .. tokenizer.Encode(line.Completion), endOfText]], window);
+                    ? ChatTokens(line.Messages, tokenizer, chat)
+                    : [.. tokenizer.EncodePrompt(line.Prompt).Select(AsContext), .. tokenizer.EncodeContinuation(line.Completion), endOfText]], window);
             }
         }
 
@@ -144,32 +146,8 @@ public sealed class TokenExamples
         }
     }
 
-    /// <summary>A chat in the spelling of Anthropic's HH data; what the assistant says is the target, with the end token after it.</summary>
-    private static IEnumerable<int> ChatTokens(IReadOnlyList<ChatMessage> messages, TextTokenizer tokenizer, int endOfText)
-    {
-        foreach (var (role, content) in messages)
-        {
-            if (role == "assistant")
-            {
-                foreach (var token in tokenizer.Encode("\n\nAssistant:").Select(AsContext))
-                {
-                    yield return token;
-                }
-
-                foreach (var token in tokenizer.Encode(" " + content))
-                {
-                    yield return token;
-                }
-
-                yield return endOfText;
-            }
-            else
-            {
-                foreach (var token in tokenizer.Encode(role == "user" ? "\n\nHuman: " + content : content))
-                {
-                    yield return AsContext(token);
-                }
-            }
-        }
-    }
+    private static IEnumerable<int> ChatTokens(IReadOnlyList<ChatMessage> messages, TextTokenizer tokenizer, ChatTemplate? chat) =>
+        (chat ?? throw new InvalidDataException($"The data has chats, and the policy names no chat template that is known here: choose one with --chat-template ({string.Join(", ", ChatTemplate.Names)})."))
+            .Example(messages, tokenizer)
+            .Select(token => token.IsTarget ? token.Id : AsContext(token.Id));
 }

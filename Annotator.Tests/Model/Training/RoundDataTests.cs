@@ -85,11 +85,24 @@ public sealed class RoundDataTests : IDisposable
     }
 
     [Fact]
-    public void A_chat_without_token_ids_is_refused_by_line()
+    public void A_chat_is_written_as_the_named_template_has_it_and_answers_end_as_its_turns_do()
     {
         var chat = Line("ab") with { Prompt = TextOrMessages.FromMessages([new("user", "Hi")]) };
 
-        Should.Throw<JsonLineException>(() => Read(Line("ab"), chat)).Message.ShouldContain("line 2: the prompt of c is a chat without prompt_token_ids");
+        var read = Read(RoundOptions.AppDefaults("policy", "reference") with { ChatTemplate = "plain" }, chat).Train.Single();
+
+        _policy.Tokenizer!.Decode(read.Prompt).ShouldBe("\n\nHuman: Hi\n\nAssistant:");
+        _policy.Tokenizer.Decode(read.Completions[0]).ShouldBe(" yes");
+        read.Completions[0][^1].ShouldBe(TinyPolicy.EndOfText);
+    }
+
+    [Fact]
+    public void A_chat_of_a_policy_that_names_no_template_is_refused_by_line()
+    {
+        var chat = Line("ab") with { Prompt = TextOrMessages.FromMessages([new("user", "Hi")]) };
+
+        Should.Throw<JsonLineException>(() => Read(Line("ab"), chat)).Message
+            .ShouldMatch("line 2: the prompt of c is a chat without token ids, and .* names no chat template that is known here: choose one by name .plain, chatml, llama-3, zephyr., as chat_template");
     }
 
     private static PreferenceLine Line(string prompt) => new()
@@ -100,10 +113,12 @@ public sealed class RoundDataTests : IDisposable
         Ranking = Ranking.Prefer(0, 1),
     };
 
-    private RoundData Read(params PreferenceLine[] lines)
+    private RoundData Read(params PreferenceLine[] lines) => Read(RoundOptions.AppDefaults("policy", "reference"), lines);
+
+    private RoundData Read(RoundOptions options, params PreferenceLine[] lines)
     {
         var file = Path.Combine(_folder.Path, "preferences.jsonl");
         JsonLines.Write(file, lines);
-        return RoundData.Read(file, _policy, RoundOptions.AppDefaults("policy", "reference"));
+        return RoundData.Read(file, _policy, options);
     }
 }

@@ -104,8 +104,8 @@ public sealed class SftTrainerTests : IDisposable
         using var policy = resume
             ? PolicyDirectory.Open(run.RequireCheckpoint())
             : PolicyDirectory.Initialise(Path.Combine(TinyPolicy.WriteRandom(_directory["start"]), "config.json"), _directory["start"], options.Seed);
-        var data = TokenExamples.From(Lines, policy.RequireTokenizer(), 24, options.Seed, CancellationToken.None);
-        var heldOut = TokenExamples.From(Lines[..8], policy.RequireTokenizer(), 24, null, CancellationToken.None);
+        var data = TokenExamples.From(Lines, policy.RequireTokenizer(), 24, options.Seed, null, CancellationToken.None);
+        var heldOut = TokenExamples.From(Lines[..8], policy.RequireTokenizer(), 24, null, null, CancellationToken.None);
         using var trainer = new SftTrainer(policy, data, heldOut, options);
         if (resume)
         {

@@ -40,7 +40,7 @@ public sealed class TokenExamplesTests : IDisposable
     {
         var line = new TrainingText { Messages = [new("user", "Hi"), new("assistant", "Yo"), new("user", "Bye"), new("assistant", "So")] };
 
-        var examples = TokenExamples.From([line], _bytes, 64, null, CancellationToken.None);
+        var examples = TokenExamples.From([line], _bytes, 64, null, ChatTemplate.Plain, CancellationToken.None);
 
         _bytes.Decode(Ids(examples, 0)).ShouldBe("\n\nHuman: Hi\n\nAssistant: Yo\n\nHuman: Bye\n\nAssistant: So");
         _bytes.Decode(examples[0].Where(token => token.IsTarget).Select(token => token.Id)).ShouldBe(" Yo So");
@@ -79,7 +79,7 @@ public sealed class TokenExamplesTests : IDisposable
             .Message.ShouldContain("data.jsonl, line 3: it must have \"text\"");
     }
 
-    private TokenExamples From(params TrainingText[] lines) => TokenExamples.From(lines, _bytes, 4, null, CancellationToken.None);
+    private TokenExamples From(params TrainingText[] lines) => TokenExamples.From(lines, _bytes, 4, null, null, CancellationToken.None);
 
     private static int[] Ids(TokenExamples examples, int index) => [.. examples[index].Select(token => token.Id)];
 }
