@@ -111,6 +111,7 @@ public sealed partial class WebApp : IAsyncLifetime
         await using var scope = Services.CreateAsyncScope();
         var people = scope.ServiceProvider.GetRequiredService<UserManager<Person>>();
         var person = NewPerson.Create(userName, TimeProvider.System);
+        person.TourSeenAt = person.CreatedAt; // A first visit has a test of its own.
         var password = NewPerson.OneTimePassword();
         (await people.CreateAsync(person, password)).OrRefuse();
         (await people.AddToRolesAsync(person, roles)).OrRefuse();

@@ -1,4 +1,5 @@
 using Annotator.Web.Annotating.Reading;
+using Annotator.Web.Annotating.Tour;
 using Annotator.Web.Data;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -14,5 +15,7 @@ public static class AnnotatingSetup
         builder.Services.AddSingleton(provider => SideOrder.FromKeyFile(provider.GetRequiredService<DataFolder>()));
         builder.Services.AddSingleton<Desk>();
         builder.Services.AddSingleton<ReadableTexts>();
+        builder.Services.AddSingleton<TourSeen>();
+        builder.Services.AddScoped<ChosenStudy>();
     }
 }

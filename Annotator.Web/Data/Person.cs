@@ -15,6 +15,9 @@ public sealed class Person : IdentityUser
 
     /// <summary>True while the password is a one-time password from an admin: the next page is then the one that changes it.</summary>
     public bool MustChangePassword { get; set; }
+
+    /// <summary>When this person first saw the tour (UTC); null = the desk begins with it.</summary>
+    public DateTime? TourSeenAt { get; set; }
 }
 
 /// <summary>The roles of Identity, by name.</summary>

@@ -43,6 +43,10 @@
     onSystemTheme: page => { changed = page; },
     // False where the browser keeps the clipboard to itself (plain HTTP from another machine).
     copy: text => navigator.clipboard?.writeText(text).then(() => true, () => false) ?? false,
+    utcOffsetMinutes: () => -new Date().getTimezoneOffset(),
+    // What a browser keeps for a person; one that keeps nothing starts afresh each time.
+    keep: (name, value) => { try { localStorage.setItem(name, value); } catch { /* as above */ } },
+    kept: name => { try { return localStorage.getItem(name); } catch { return null; } },
     // The circuit is live: keys are heard from now on.
     ready: () => { document.documentElement.dataset.ready = 'true'; },
   };

@@ -1,0 +1,88 @@
+using Annotator.Tests.Fixtures;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Playwright;
+using static Microsoft.Playwright.Assertions;
+
+namespace Annotator.Tests.Browser;
+
+public sealed class TourTests(WebApp app, Fixtures.Browser browser) : IClassFixture<WebApp>
+{
+    [Fact]
+    public async Task A_first_visit_to_the_desk_begins_with_a_tour_by_keyboard_that_writes_nothing_down()
+    {
+        await using var page = await ArriveAsync("first-visit");
+        await GoAsync(page, "/");
+
+        await Expect(page.Page.Locator("h1")).ToHaveTextAsync("Read both, then choose the better one");
+        await page.Page.Keyboard.PressAsync("2");
+        await Expect(page.Page.GetByRole(AriaRole.Status)).ToContainTextAsync("You prefer the second");
+        await NextAsync(page, "Not every pair has a better one");
+        await Expect(page.Page.Locator("h1")).ToBeFocusedAsync();
+        await page.Page.Keyboard.PressAsync("b");
+        await Expect(page.Page.GetByRole(AriaRole.Status)).ToContainTextAsync("Both bad");
+        await NextAsync(page, "Nothing is final");
+        await page.Page.Keyboard.PressAsync("u");
+        await Expect(page.Page.GetByRole(AriaRole.Status)).ToContainTextAsync("Undone");
+        await page.Page.GetByRole(AriaRole.Link, new() { Name = "Start annotating" }).FocusAsync();
+        await page.Page.Keyboard.PressAsync("Enter");
+        await DeskKeys.ComparisonOnScreenAsync(page);
+
+        // It is over for good, on this and every other device.
+        await page.GoAsync("/");
+        await DeskKeys.ComparisonOnScreenAsync(page);
+        await using var db = app.OpenDb();
+        (await db.Judgments.CountAsync(TestContext.Current.CancellationToken)).ShouldBe(0);
+        page.Problems.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task The_tour_can_be_left_at_once_and_opened_again_from_the_menu()
+    {
+        await using var page = await ArriveAsync("leaves");
+        await GoAsync(page, "/");
+        await Expect(page.Page.GetByText("step 1 of 3")).ToBeVisibleAsync();
+
+        await page.Page.Keyboard.PressAsync("Escape");
+        await DeskKeys.ComparisonOnScreenAsync(page);
+
+        await page.Page.GetByRole(AriaRole.Button, new() { Name = "Account of leaves" }).ClickAsync();
+        await page.Page.GetByRole(AriaRole.Link, new() { Name = "A short tour" }).ClickAsync();
+        await Expect(page.Page.GetByText("step 1 of 3")).ToBeVisibleAsync();
+    }
+
+    [Fact]
+    public async Task Axe_finds_nothing_in_any_step()
+    {
+        await using var page = await ArriveAsync("axe");
+        await GoAsync(page, "/tour");
+        await page.ShouldFindNothingInBothThemesAndSizesAsync("the tour's first step");
+        await page.Page.Keyboard.PressAsync("1");
+        await Expect(page.Page.GetByRole(AriaRole.Status)).ToContainTextAsync("You prefer the first");
+        await page.ShouldFindNothingInBothThemesAndSizesAsync("the tour's first step, answered");
+        await NextAsync(page, "Not every pair has a better one");
+        await NextAsync(page, "Nothing is final");
+        await page.ShouldFindNothingInBothThemesAndSizesAsync("the tour's last step");
+    }
+
+    /// <summary>Goes where the tour is and waits until it hears keys.</summary>
+    private static async Task GoAsync(TestPage page, string path)
+    {
+        await page.GoAsync(path);
+        await Expect(page.Page.Locator("[data-tour-ready]")).ToBeAttachedAsync();
+    }
+
+    private static async Task NextAsync(TestPage page, string title)
+    {
+        await page.Page.GetByRole(AriaRole.Button, new() { Name = "Next" }).ClickAsync();
+        await Expect(page.Page.Locator("h1")).ToHaveTextAsync(title);
+    }
+
+    private async Task<TestPage> ArriveAsync(string userName)
+    {
+        var annotator = await app.CreateAnnotatorAsync(userName);
+        await using var db = app.OpenDb();
+        await db.Users.Where(p => p.Id == annotator.Current.Id).ExecuteUpdateAsync(set => set.SetProperty(p => p.TourSeenAt, (DateTime?)null));
+        db.AddComparisons(db.StarterStudy().Id, 3);
+        return await browser.OpenAsync(app, annotator);
+    }
+}
