@@ -59,4 +59,14 @@ public sealed record PreferenceCompletion
 
     /// <summary>The content hash of the policy that wrote it; null for a person's or an unknown author's text.</summary>
     public string? Policy { get; init; }
+
+    /// <summary>Who wrote it where no policy did; else null.</summary>
+    public TextAuthor? Author { get; init; }
+}
+
+/// <summary>Who wrote a completion that no policy wrote.</summary>
+public enum TextAuthor
+{
+    /// <summary>An annotator, who edited a policy's completion into a better one.</summary>
+    Person,
 }

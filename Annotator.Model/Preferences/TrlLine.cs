@@ -16,6 +16,12 @@ public sealed record TrlLine : ICheckedLine
     /// <summary>How much better, from a graded strength; reward trainers read it. Null where no strength was given.</summary>
     public double? Margin { get; init; }
 
+    /// <summary>Who wrote <see cref="Chosen"/> where no policy did; else null.</summary>
+    public TextAuthor? ChosenAuthor { get; init; }
+
+    /// <summary>Who wrote <see cref="Rejected"/> where no policy did; else null.</summary>
+    public TextAuthor? RejectedAuthor { get; init; }
+
     /// <inheritdoc />
     public string? Problem()
     {

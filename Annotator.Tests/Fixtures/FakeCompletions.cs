@@ -24,6 +24,9 @@ public sealed class FakeCompletions : IAsyncDisposable
     /// <summary>What the last request showed as its key.</summary>
     public string? Authorization { get; private set; }
 
+    /// <summary>Every request for a turn of a chat.</summary>
+    public ConcurrentQueue<ChatCompletionRequest> Chats { get; } = new();
+
     /// <summary>The text of response i of a request; unless told otherwise, no two are equal.</summary>
     public Func<CompletionRequest, int, string> Text { get; set; }
         = (_, _) => "";
@@ -48,6 +51,7 @@ public sealed class FakeCompletions : IAsyncDisposable
         fake.Text = (_, index) => $" was film number {Interlocked.Increment(ref fake.said)}, choice {index}.";
         app.MapGet("/v1/models", () => Results.Json(new ModelList([]), CompletionJson.Default.ModelList));
         app.MapPost("/v1/completions", (Delegate)fake.CompleteAsync);
+        app.MapPost("/v1/chat/completions", (Delegate)fake.ChatAsync);
         await app.StartAsync();
         return fake;
     }
@@ -70,6 +74,30 @@ public sealed class FakeCompletions : IAsyncDisposable
                 Choices = [.. Enumerable.Range(0, request.N ?? 1).Select(index => Choice(request, index))],
             },
             CompletionJson.Default.CompletionResponse);
+    }
+
+    private async Task<IResult> ChatAsync(HttpContext context)
+    {
+        var request = (await context.Request.ReadFromJsonAsync(CompletionJson.Default.ChatCompletionRequest))!;
+        Chats.Enqueue(request);
+        return Results.Json(
+            new ChatCompletionResponse
+            {
+                Id = "chatcmpl-1",
+                Kind = ChatCompletionResponse.Whole,
+                Created = 0,
+                Model = request.Model!,
+                PromptTokenIds = [1, 2, 3],
+                Choices = [.. Enumerable.Range(0, request.N ?? 1).Select(index => new ChatCompletionChoice
+                {
+                    Index = index,
+                    Message = new() { Role = "assistant", Content = $"Turn {Interlocked.Increment(ref said)}, choice {index}." },
+                    FinishReason = "stop",
+                    TokenIds = [7, 8, 0],
+                    Logprobs = new([.. new[] { -1, -2, -0.5 }.Select(logprob => new ChatTokenLogprob { Token = "t", Logprob = logprob })]),
+                })],
+            },
+            CompletionJson.Default.ChatCompletionResponse);
     }
 
     private CompletionChoice Choice(CompletionRequest request, int index) => new()

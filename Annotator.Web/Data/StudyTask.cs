@@ -39,6 +39,14 @@ public sealed record StudyTask
 
     /// <summary>Judgments a day for each annotator; null = as many as they like.</summary>
     public int? DailyTarget { get; init; }
+
+    private (TaskKind, int, bool, bool, bool, bool, int, double, bool, double, int?) AllButChips =>
+        (Kind, ResponsesPerComparison, AsksStrength, RequiresComment, RequiresReason, AllowsEdit, Overlap, GoldRate, ShowsGoldFeedback, RepeatRate, DailyTarget);
+
+    /// <summary>By value, the chips too.</summary>
+    public bool Equals(StudyTask? other) => other is not null && AllButChips == other.AllButChips && ReasonChips.SequenceEqual(other.ReasonChips);
+
+    public override int GetHashCode() => AllButChips.GetHashCode();
 }
 
 /// <summary>What is done with a comparison's responses.</summary>

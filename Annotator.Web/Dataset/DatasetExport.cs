@@ -20,6 +20,17 @@ public sealed class DatasetExport(IDbContextFactory<AnnotatorDbContext> contexts
         return Pairs(studyId);
     }
 
+    /// <summary>
+    /// The <c>ranking</c> format: a line for each current judgment that ranks, ties too, in the order they were made; the
+    /// lines are those of a round's <c>preferences.jsonl</c>.
+    /// </summary>
+    /// <exception cref="NotAllowedException">Not an admin.</exception>
+    public IAsyncEnumerable<PreferenceLine> Rankings(CurrentPerson who, long studyId)
+    {
+        who.RequireAdmin();
+        return RankingLines(studyId);
+    }
+
     /// <summary>The <c>log</c> format: a line for every judgment ever made, superseded and withdrawn ones too.</summary>
     /// <exception cref="NotAllowedException">Not an admin.</exception>
     public IAsyncEnumerable<JudgmentLogLine> Log(CurrentPerson who, long studyId)
@@ -83,6 +94,18 @@ public sealed class DatasetExport(IDbContextFactory<AnnotatorDbContext> contexts
         }
     }
 
+    private async IAsyncEnumerable<PreferenceLine> RankingLines(long studyId, [EnumeratorCancellation] CancellationToken cancellation = default)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellation);
+        await foreach (var judged in RoundSnapshot.Judged(db, studyId, after: 0, withTokens: true).AsAsyncEnumerable().WithCancellation(cancellation))
+        {
+            if (judged.Ranking is not null && RoundSelection.ReasonToLeaveOut(judged) is null or LeftOut.Tie)
+            {
+                yield return RoundSelection.Line(judged, studyId);
+            }
+        }
+    }
+
     private async IAsyncEnumerable<JudgmentLogLine> Lines(long studyId, [EnumeratorCancellation] CancellationToken cancellation = default)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellation);
@@ -96,17 +119,24 @@ public sealed class DatasetExport(IDbContextFactory<AnnotatorDbContext> contexts
                 Purpose = j.Comparison!.Purpose,
                 Annotator = j.Annotator!.Pseudonym,
                 CreatedAt = j.CreatedAt,
+                Origin = j.Origin,
+                GivenWith = j.GivenWithId,
                 Verdict = j.Verdict,
                 Ranking = j.Ranking,
                 Strength = j.Strength,
                 SkipReason = j.SkipReason,
                 Comment = j.Comment,
+                Reasons = j.Reasons,
+                Flags = JudgmentLogLine.InWords(j.Flags),
+                OrderUntouched = j.OrderUntouched ? true : null,
+                GoldRanking = j.Comparison.GoldRanking,
+                GoldCorrect = j.GoldCorrect,
                 SidesShown = j.SidesShown,
                 Seconds = j.Seconds,
                 GuidelinesVersion = j.GuidelinesVersion,
                 Supersedes = j.SupersedesId,
                 SupersededBy = db.Judgments.Where(later => later.SupersedesId == j.Id).Select(later => (long?)later.Id).FirstOrDefault(),
-                Prompt = new LogPrompt(j.Comparison.PromptId, j.Comparison.Prompt!.Text, j.Comparison.Prompt.Split),
+                Prompt = new LogPrompt(j.Comparison.PromptId, j.Comparison.Prompt!.Text, j.Comparison.Prompt.Split, j.Comparison.Prompt.Messages),
                 Responses = j.Comparison.Responses
                     .OrderBy(r => r.Position)
                     .Select(r => new LogResponse
@@ -125,6 +155,8 @@ public sealed class DatasetExport(IDbContextFactory<AnnotatorDbContext> contexts
                         MaxTokens = r.Response.Sampling.MaxTokens,
                         Seed = r.Response.Seed,
                         FinishReason = r.Response.FinishReason,
+                        Author = r.Response.Author == null ? null : r.Response.Author.Pseudonym,
+                        EditedFrom = r.Response.EditedFromId,
                         CreatedAt = r.Response.CreatedAt,
                     })
                     .ToList(),

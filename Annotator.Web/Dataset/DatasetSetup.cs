@@ -13,13 +13,15 @@ public static class DatasetSetup
         builder.Services.AddSingleton<DatasetExport>();
     }
 
-    /// <summary><c>GET /dataset/{studyId}/trl.jsonl</c> and <c>log.jsonl</c>, for admins.</summary>
+    /// <summary><c>GET /dataset/{studyId}/trl.jsonl</c>, <c>ranking.jsonl</c> and <c>log.jsonl</c>, for admins.</summary>
     public static void MapDataset(this WebApplication app)
     {
         ArgumentNullException.ThrowIfNull(app);
         var downloads = app.MapGroup("/dataset/{studyId:long}").RequireAuthorization(policy => policy.RequireRole(Roles.Admin));
         downloads.MapGet("/trl.jsonl", (long studyId, HttpContext http, DatasetExport export) =>
             Download($"study-{studyId}-trl.jsonl", export.Trl(CurrentPerson.From(http.User), studyId), http.RequestAborted));
+        downloads.MapGet("/ranking.jsonl", (long studyId, HttpContext http, DatasetExport export) =>
+            Download($"study-{studyId}-ranking.jsonl", export.Rankings(CurrentPerson.From(http.User), studyId), http.RequestAborted));
         downloads.MapGet("/log.jsonl", (long studyId, HttpContext http, DatasetExport export) =>
             Download($"study-{studyId}-log.jsonl", export.Log(CurrentPerson.From(http.User), studyId), http.RequestAborted));
     }

@@ -1,3 +1,4 @@
+using Annotator.Model.Preferences;
 using Annotator.Web.Data;
 
 namespace Annotator.Web.Dataset;
@@ -15,6 +16,12 @@ public sealed record JudgmentLogLine
     /// <summary>The pseudonym.</summary>
     public required string Annotator { get; init; }
     public required DateTime CreatedAt { get; init; }
+
+    /// <summary><c>queue</c>, <c>repeat</c> (asked the same annotator once more), or <c>edit</c> (a response was edited into a better one).</summary>
+    public required JudgmentOrigin Origin { get; init; }
+
+    /// <summary>Of an edit: the judgment that it was given with.</summary>
+    public long? GivenWith { get; init; }
     public required Verdict Verdict { get; init; }
 
     /// <summary>Tiers of response positions, best first; only where the verdict is <c>ranked</c>.</summary>
@@ -22,6 +29,21 @@ public sealed record JudgmentLogLine
     public int? Strength { get; init; }
     public SkipReason? SkipReason { get; init; }
     public string? Comment { get; init; }
+
+    /// <summary>The study's reasons that were chosen.</summary>
+    public required IReadOnlyList<string> Reasons { get; init; }
+
+    /// <summary>What was flagged of each response, by position: <c>unsafe</c>, <c>broken</c>, both or nothing. Null if nothing was of any.</summary>
+    public IReadOnlyList<IReadOnlyList<ResponseFaults>>? Flags { get; init; }
+
+    /// <summary>True if a ranking was given as the responses stood.</summary>
+    public bool? OrderUntouched { get; init; }
+
+    /// <summary>The right answer of a gold comparison: tiers of positions, best first.</summary>
+    public int[][]? GoldRanking { get; init; }
+
+    /// <summary>Whether it agrees with <see cref="GoldRanking"/>.</summary>
+    public bool? GoldCorrect { get; init; }
 
     /// <summary>The positions as they stood on screen, from left to right.</summary>
     public required int[] SidesShown { get; init; }
@@ -37,10 +59,15 @@ public sealed record JudgmentLogLine
 
     /// <summary>By position, from 0.</summary>
     public required IReadOnlyList<LogResponse> Responses { get; init; }
+
+    /// <summary>One word for each fault.</summary>
+    internal static IReadOnlyList<IReadOnlyList<ResponseFaults>>? InWords(ResponseFaults[]? flags) =>
+        flags?.Select(flag => (IReadOnlyList<ResponseFaults>)[.. Enum.GetValues<ResponseFaults>().Where(fault => fault != ResponseFaults.None && flag.HasFlag(fault))]).ToList();
 }
 
 /// <summary>The prompt of a <see cref="JudgmentLogLine"/>.</summary>
-public sealed record LogPrompt(long Id, string Text, PromptSplit Split);
+/// <param name="Messages">The turns of a chat, whose plain rendering is <paramref name="Text"/>; null for plain text.</param>
+public sealed record LogPrompt(long Id, string Text, PromptSplit Split, IReadOnlyList<ChatMessage>? Messages = null);
 
 /// <summary>A response with everything that is needed to sample it again.</summary>
 public sealed record LogResponse
@@ -64,4 +91,10 @@ public sealed record LogResponse
     public required long Seed { get; init; }
     public required string FinishReason { get; init; }
     public required DateTime CreatedAt { get; init; }
+
+    /// <summary>The pseudonym of the annotator who wrote it; null for a policy's. A person's has no policy and no seed.</summary>
+    public string? Author { get; init; }
+
+    /// <summary>The response that a person edited into this one.</summary>
+    public long? EditedFrom { get; init; }
 }

@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Annotator.Model.Preferences;
 using Annotator.Model.Sampling;
 
 namespace Annotator.Web.Engine;
@@ -20,7 +22,7 @@ public sealed class SamplerRefusedException(string message, Exception? inner = n
 public sealed record SampledResponse(
     string Text, IReadOnlyList<int>? TokenIds, IReadOnlyList<int>? PromptTokenIds, double? LogProbability, string FinishReason);
 
-/// <summary>Asks the sampler for responses: OpenAI's completions API with vLLM's <c>return_token_ids</c>.</summary>
+/// <summary>Asks the sampler for responses: OpenAI's completions APIs, for texts and for chats, with vLLM's <c>return_token_ids</c>.</summary>
 public sealed class CompletionsClient(HttpClient http, ModelProcess sampler)
 {
     /// <summary>Whole minutes on a slow machine, but not for ever: a server that hangs must not hold up the stock.</summary>
@@ -30,7 +32,11 @@ public sealed class CompletionsClient(HttpClient http, ModelProcess sampler)
     /// <exception cref="SamplerUnavailableException">The sampler is down, busy or broke off.</exception>
     /// <exception cref="SamplerRefusedException">It refuses the request, or its answer can't be read.</exception>
     /// <exception cref="OperationCanceledException">The caller cancelled.</exception>
-    public async Task<CompletionResponse> CompleteAsync(CompletionRequest request, CancellationToken cancellation)
+    public Task<CompletionResponse> CompleteAsync(CompletionRequest request, CancellationToken cancellation) =>
+        PostAsync("v1/completions", request, CompletionJson.Default.CompletionRequest, CompletionJson.Default.CompletionResponse, cancellation);
+
+    private async Task<TAnswer> PostAsync<TRequest, TAnswer>(
+        string path, TRequest request, JsonTypeInfo<TRequest> spelling, JsonTypeInfo<TAnswer> answerSpelling, CancellationToken cancellation)
     {
         var endpoint = sampler.State.Endpoint
             ?? throw new SamplerUnavailableException(sampler.State.Reason ?? "The sampler is starting.");
@@ -38,14 +44,13 @@ public sealed class CompletionsClient(HttpClient http, ModelProcess sampler)
         bounded.CancelAfter(AnswerWithin);
         try
         {
-            using var answer = await http.PostAsJsonAsync(
-                new Uri(endpoint, "v1/completions"), request, CompletionJson.Default.CompletionRequest, bounded.Token);
+            using var answer = await http.PostAsJsonAsync(new Uri(endpoint, path), request, spelling, bounded.Token);
             if (!answer.IsSuccessStatusCode)
             {
                 throw await ErrorAsync(answer, bounded.Token);
             }
 
-            return await answer.Content.ReadFromJsonAsync(CompletionJson.Default.CompletionResponse, bounded.Token)
+            return await answer.Content.ReadFromJsonAsync(answerSpelling, bounded.Token)
                 ?? throw new SamplerRefusedException($"The completions server at {endpoint} answered null.");
         }
         catch (JsonException e)
@@ -62,23 +67,35 @@ public sealed class CompletionsClient(HttpClient http, ModelProcess sampler)
         }
     }
 
-    /// <summary>Samples <paramref name="n"/> responses to one prompt.</summary>
+    /// <summary>Samples <paramref name="n"/> responses to one prompt: the continuations of a text, or the assistant's next turn of a chat.</summary>
     /// <param name="policyHash">The policy's hash, which is the model's name.</param>
-    /// <param name="prompt">The text to be continued.</param>
+    /// <param name="prompt">The text to be continued, or the chat so far.</param>
     /// <param name="n">How many.</param>
     /// <param name="sampling">The study's options.</param>
     /// <param name="seed">Draws the same responses again, from the same server.</param>
     /// <param name="cancellation">Ends the request.</param>
     /// <inheritdoc cref="CompleteAsync" path="/exception" />
     public async Task<IReadOnlyList<SampledResponse>> SampleAsync(
-        string policyHash, string prompt, int n, Data.StudySampling sampling, long seed, CancellationToken cancellation)
+        string policyHash, TextOrMessages prompt, int n, Data.StudySampling sampling, long seed, CancellationToken cancellation)
     {
+        ArgumentNullException.ThrowIfNull(prompt);
         ArgumentNullException.ThrowIfNull(sampling);
+        var sampled = prompt.Messages is { } messages
+            ? await ChatAsync(policyHash, messages, n, sampling, seed, cancellation)
+            : await ContinueAsync(policyHash, prompt.Text!, n, sampling, seed, cancellation);
+        return sampled.Count == n
+            ? sampled
+            : throw new SamplerRefusedException($"The sampler was asked for {n} responses and gave {sampled.Count}.");
+    }
+
+    private async Task<IReadOnlyList<SampledResponse>> ContinueAsync(
+        string policyHash, string text, int n, Data.StudySampling sampling, long seed, CancellationToken cancellation)
+    {
         var answer = await CompleteAsync(
             new CompletionRequest
             {
                 Model = policyHash,
-                Prompt = [CompletionPrompt.FromText(prompt)],
+                Prompt = [CompletionPrompt.FromText(text)],
                 N = n,
                 MaxTokens = sampling.MaxTokens,
                 Temperature = sampling.Temperature,
@@ -89,17 +106,44 @@ public sealed class CompletionsClient(HttpClient http, ModelProcess sampler)
                 ReturnTokenIds = true,
             },
             cancellation);
-        return answer.Choices.Count == n
-            ? [.. answer.Choices.OrderBy(choice => choice.Index).Select(choice => Read(choice, answer))]
-            : throw new SamplerRefusedException($"The sampler was asked for {n} responses and gave {answer.Choices.Count}.");
+        return [.. answer.Choices.OrderBy(choice => choice.Index).Select(choice => new SampledResponse(
+            choice.Text,
+            choice.TokenIds,
+            choice.PromptTokenIds ?? answer.PromptTokenIds,
+            Sum(choice.Logprobs?.TokenLogprobs, choice.TokenIds),
+            choice.FinishReason ?? "stop"))];
     }
 
-    private static SampledResponse Read(CompletionChoice choice, CompletionResponse answer) => new(
-        choice.Text,
-        choice.TokenIds,
-        choice.PromptTokenIds ?? answer.PromptTokenIds,
-        choice.Logprobs?.TokenLogprobs is { } logprobs && (choice.TokenIds is null || logprobs.Count == choice.TokenIds.Count) ? logprobs.Sum() : null,
-        choice.FinishReason ?? "stop");
+    private async Task<IReadOnlyList<SampledResponse>> ChatAsync(
+        string policyHash, IReadOnlyList<ChatMessage> messages, int n, Data.StudySampling sampling, long seed, CancellationToken cancellation)
+    {
+        var answer = await PostAsync(
+            "v1/chat/completions",
+            new ChatCompletionRequest
+            {
+                Model = policyHash,
+                Messages = [.. messages.Select(message => new ChatCompletionMessage { Role = message.Role, Content = message.Content })],
+                N = n,
+                MaxTokens = sampling.MaxTokens,
+                Temperature = sampling.Temperature,
+                TopP = sampling.TopP,
+                TopK = sampling.TopK,
+                Seed = seed,
+                Logprobs = true,
+                ReturnTokenIds = true,
+            },
+            CompletionJson.Default.ChatCompletionRequest, CompletionJson.Default.ChatCompletionResponse, cancellation);
+        return [.. answer.Choices.OrderBy(choice => choice.Index).Select(choice => new SampledResponse(
+            choice.Message?.Content ?? "",
+            choice.TokenIds,
+            answer.PromptTokenIds,
+            Sum(choice.Logprobs?.Content.Select(token => token.Logprob).ToList(), choice.TokenIds),
+            choice.FinishReason ?? "stop"))];
+    }
+
+    /// <summary>Null where a token has no log-probability: part of a sum would pass for the whole.</summary>
+    private static double? Sum(IReadOnlyList<double>? logprobs, IReadOnlyList<int>? tokenIds) =>
+        logprobs is not null && (tokenIds is null || logprobs.Count == tokenIds.Count) ? logprobs.Sum() : null;
 
     private static async Task<Exception> ErrorAsync(HttpResponseMessage answer, CancellationToken cancellation)
     {

@@ -28,12 +28,19 @@ public sealed record JudgedComparison
 
     /// <summary>In the order of their positions, which count from 0.</summary>
     public required IReadOnlyList<JudgedResponse> Responses { get; init; }
+
+    /// <summary>The prompt as datasets hold it.</summary>
+    public TextOrMessages PromptAsAsked => Messages is { } messages ? TextOrMessages.FromMessages(messages) : Prompt;
 }
 
 /// <summary>One response of a <see cref="JudgedComparison"/>.</summary>
 /// <param name="TokenIds">Null where the sampler gave none, and for a text that a person wrote.</param>
 /// <param name="PolicyHash">Null for a text that a person wrote.</param>
-public sealed record JudgedResponse(string Text, int[]? TokenIds, int[]? PromptTokenIds, string? PolicyHash);
+public sealed record JudgedResponse(string Text, int[]? TokenIds, int[]? PromptTokenIds, string? PolicyHash)
+{
+    /// <summary>Null for a policy's text.</summary>
+    public TextAuthor? Author => PolicyHash is null ? TextAuthor.Person : null;
+}
 
 /// <summary>Why a current judgment is not trained on.</summary>
 public enum LeftOut
@@ -87,13 +94,14 @@ public static class RoundSelection
     public static PreferenceLine Line(JudgedComparison judged, long evalSeed) => new()
     {
         Id = $"{judged.ComparisonId}/{judged.JudgmentId}",
-        Prompt = judged.Messages is { } messages ? TextOrMessages.FromMessages(messages) : judged.Prompt,
+        Prompt = judged.PromptAsAsked,
         PromptTokenIds = SharedPromptTokens(judged.Responses),
         Completions = [.. judged.Responses.Select(response => new PreferenceCompletion
         {
             Text = response.Text,
             TokenIds = response.TokenIds,
             Policy = response.PolicyHash,
+            Author = response.Author,
         })],
         Ranking = new Ranking(judged.Ranking!),
         Split = IsForEvaluation(judged.Prompt, evalSeed) ? PreferenceSplit.Eval : PreferenceSplit.Train,

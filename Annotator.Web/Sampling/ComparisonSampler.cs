@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Annotator.Model.Preferences;
 using Annotator.Web.Engine;
 
 namespace Annotator.Web.Sampling;
@@ -16,7 +17,7 @@ public sealed class ComparisonSampler(CompletionsClient completions)
     private const int Attempts = 4;
 
     /// <summary>Asks for one comparison, again with another seed while what comes can't be compared. A fault is a result, not an exception.</summary>
-    public async Task<SamplingOutcome> SampleAsync(StockView view, long promptId, string text, CancellationToken cancellation)
+    public async Task<SamplingOutcome> SampleAsync(StockView view, long promptId, TextOrMessages prompt, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(view);
         try
@@ -26,7 +27,7 @@ public sealed class ComparisonSampler(CompletionsClient completions)
             {
                 // Within 31 bits, which every server takes.
                 var seed = RandomNumberGenerator.GetInt32(int.MaxValue);
-                var responses = await completions.SampleAsync(view.Policy.Hash, text, view.Task.ResponsesPerComparison, view.Sampling, seed, cancellation);
+                var responses = await completions.SampleAsync(view.Policy.Hash, prompt, view.Task.ResponsesPerComparison, view.Sampling, seed, cancellation);
                 if (ResponseScreen.Refusal([.. responses.Select(response => response.Text)]) is not { } reason)
                 {
                     return new(new SampledComparison(promptId, seed, responses));

@@ -122,6 +122,12 @@ public sealed class SampleProducer(
     /// <summary>Fills a study's stock by one batch.</summary>
     private async Task<Step> LookAsync(long studyId, CancellationToken stopping)
     {
+        if (await stock.FullAsync(studyId, stopping) is { } full)
+        {
+            Tell(studyId, full);
+            return Step.Done;
+        }
+
         if (await stock.ReadAsync(studyId, stopping) is not { } view)
         {
             Tell(studyId, new(ProducerPhase.NothingToSample, 0, 0, "The study has no policy yet."));
@@ -155,10 +161,10 @@ public sealed class SampleProducer(
 
     private async Task<Step> FillAsync(StockView view, IReadOnlyList<long> promptIds, CancellationToken stopping)
     {
-        var texts = await stock.PromptTextsAsync(promptIds, stopping);
+        var prompts = await stock.PromptsAsync(promptIds, stopping);
         await using var batch = new BatchInFlight(view.StudyId, stopping);
         inFlight = batch;
-        var attempts = promptIds.Where(texts.ContainsKey).Select(id => comparisons.SampleAsync(view, id, texts[id], batch.Token)).ToList();
+        var attempts = promptIds.Where(prompts.ContainsKey).Select(id => comparisons.SampleAsync(view, id, prompts[id], batch.Token)).ToList();
         var outcomes = await Task.WhenAll(attempts);
         inFlight = null;
         stopping.ThrowIfCancellationRequested();
@@ -167,7 +173,7 @@ public sealed class SampleProducer(
             return Step.More;
         }
 
-        foreach (var (promptId, outcome) in promptIds.Where(texts.ContainsKey).Zip(outcomes))
+        foreach (var (promptId, outcome) in promptIds.Where(prompts.ContainsKey).Zip(outcomes))
         {
             fruitless[promptId] = outcome.Fault is null ? 0 : view.Policy.Id;
         }

@@ -9,8 +9,8 @@ public sealed record StockFacts
     /// <summary>The newest policy.</summary>
     public required long PolicyId { get; init; }
 
-    /// <summary>The ids of the train prompts.</summary>
-    public required IReadOnlyCollection<long> Prompts { get; init; }
+    /// <summary>The train prompts.</summary>
+    public required IReadOnlyCollection<PromptToSample> Prompts { get; init; }
 
     /// <summary>How many comparisons of the newest policy each prompt has had; none where it is missing.</summary>
     public required IReadOnlyDictionary<long, int> Uses { get; init; }
@@ -22,18 +22,24 @@ public sealed record StockFacts
     public required IReadOnlyList<IReadOnlySet<long>> Seen { get; init; }
 
     /// <summary>How many comparisons are kept in stock: 20, or three for each annotator at work.</summary>
-    public int Target => Math.Max(20, 3 * Seen.Count);
+    public int Target => TargetFor(Seen.Count);
+
+    /// <summary>The target with so many annotators at work.</summary>
+    public static int TargetFor(int atWork) => Math.Max(20, 3 * atWork);
 }
+
+/// <summary>A prompt that may be sampled for; of two that were used as often, that of higher priority comes first.</summary>
+public sealed record PromptToSample(long Id, int Priority);
 
 /// <summary>Decides which prompts are sampled next. Pure.</summary>
 public static class StockPlan
 {
     /// <summary>A full stock of prompts that somebody has seen is an empty desk to them: this many must be new to each annotator.</summary>
-    private const int NewToEach = 5;
+    internal const int NewToEach = 5;
 
     /// <summary>
     /// The prompts to sample, most urgent first; a prompt that stands twice is sampled twice. Least used ones come
-    /// first, in an order that changes with the policy; prompts that nobody at work may judge again come last.
+    /// first, among these the ones of higher priority, otherwise in an order that changes with the policy; prompts that nobody at work may judge again come last.
     /// </summary>
     public static IReadOnlyList<long> Next(StockFacts facts)
     {
@@ -45,8 +51,10 @@ public static class StockPlan
 
         var next = new List<long>();
         var leastUsed = facts.Prompts
-            .OrderBy(prompt => facts.Uses.GetValueOrDefault(prompt))
-            .ThenBy(prompt => Shuffled(prompt, facts.PolicyId))
+            .OrderBy(prompt => facts.Uses.GetValueOrDefault(prompt.Id))
+            .ThenByDescending(prompt => prompt.Priority)
+            .ThenBy(prompt => Shuffled(prompt.Id, facts.PolicyId))
+            .Select(prompt => prompt.Id)
             .ToList();
         foreach (var seen in facts.Seen)
         {

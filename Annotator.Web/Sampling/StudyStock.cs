@@ -1,3 +1,4 @@
+using Annotator.Model.Preferences;
 using Annotator.Web.Data;
 using Annotator.Web.Engine;
 using Annotator.Web.Policies;
@@ -24,6 +25,33 @@ public sealed class StudyStock(IDbContextFactory<AnnotatorDbContext> contexts, W
     {
         await using var db = await contexts.CreateDbContextAsync(cancellation);
         return await db.Studies.OrderBy(s => s.Id).Select(s => s.Id).ToListAsync(cancellation);
+    }
+
+    /// <summary>
+    /// A short look, after every judgment: is there plainly enough for everybody at work, and nothing of older policies?
+    /// Then what to say of it; null if it takes a plan to tell. It counts as far as it must, however large the stock is.
+    /// </summary>
+    public async Task<ProducerState?> FullAsync(long studyId, CancellationToken cancellation)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellation);
+        if (await db.Studies.Where(s => s.Id == studyId).Select(s => s.CurrentPolicy).SingleOrDefaultAsync(cancellation) is not { } policy)
+        {
+            return null;
+        }
+
+        var since = Now - AtWork;
+        var older = QueueOrder.OlderThan(policy.Number);
+        var seen = await db.Users.Where(p => p.LastAnnotatingAt >= since)
+            .Select(p => db.Judgments.Count(j => j.AnnotatorId == p.Id && j.PolicyId == policy.Id && !j.IsSuperseded))
+            .ToListAsync(cancellation);
+        var target = StockFacts.TargetFor(seen.Count);
+        // Nobody has more prompts on the desk than the one on screen and the one behind it.
+        var enough = Math.Max(target, seen.DefaultIfEmpty().Max() + StockPlan.NewToEach + 2);
+        var open = db.Comparisons.Where(c => c.StudyId == studyId && c.Purpose == ComparisonPurpose.Train && c.RetiredAt == null && c.OpenPlaces > 0);
+        return !await open.AnyAsync(c => c.QueueOrder >= older && c.JudgmentCount == 0, cancellation)
+            && await open.Where(c => c.QueueOrder < older).Select(c => c.QueueOrder).Distinct().OrderBy(order => order).Take(enough).CountAsync(cancellation) == enough
+            ? new(ProducerPhase.Stocked, enough, target)
+            : null;
     }
 
     /// <summary>Reads what is needed to plan; null while the study has no policy.</summary>
@@ -53,7 +81,8 @@ public sealed class StudyStock(IDbContextFactory<AnnotatorDbContext> contexts, W
         return new(studyId, policy, study.Sampling, study.Task, new StockFacts
         {
             PolicyId = policy.Id,
-            Prompts = await db.Prompts.Where(p => p.StudyId == studyId && p.Split == PromptSplit.Train).Select(p => p.Id).ToListAsync(cancellation),
+            Prompts = await db.Prompts.Where(p => p.StudyId == studyId && p.Split == PromptSplit.Train)
+                .Select(p => new PromptToSample(p.Id, p.Priority)).ToListAsync(cancellation),
             Uses = await ofPolicy.GroupBy(c => c.PromptId).Select(group => new { group.Key, Count = group.Count() })
                 .ToDictionaryAsync(row => row.Key, row => row.Count, cancellation),
             Stock = await ofPolicy
@@ -64,10 +93,12 @@ public sealed class StudyStock(IDbContextFactory<AnnotatorDbContext> contexts, W
         });
     }
 
-    public async Task<IReadOnlyDictionary<long, string>> PromptTextsAsync(IReadOnlyList<long> promptIds, CancellationToken cancellation)
+    /// <summary>What is sampled for, by id; ids of prompts that are gone are missing.</summary>
+    public async Task<IReadOnlyDictionary<long, TextOrMessages>> PromptsAsync(IReadOnlyList<long> promptIds, CancellationToken cancellation)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellation);
-        return await db.Prompts.Where(p => promptIds.Contains(p.Id)).ToDictionaryAsync(p => p.Id, p => p.Text, cancellation);
+        return await db.Prompts.AsNoTracking().Where(p => promptIds.Contains(p.Id))
+            .ToDictionaryAsync(p => p.Id, p => p.Messages is { } messages ? TextOrMessages.FromMessages(messages) : p.Text, cancellation);
     }
 
     /// <summary>Retires older policies' comparisons that came off a desk unjudged since the newest policy arrived.</summary>

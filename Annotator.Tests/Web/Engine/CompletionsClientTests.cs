@@ -1,4 +1,5 @@
 using System.Net;
+using Annotator.Model.Preferences;
 using Annotator.Model.Sampling;
 using Annotator.Tests.Fixtures;
 using Annotator.Web.Data;
@@ -42,6 +43,24 @@ public sealed class CompletionsClientTests : IAsyncLifetime
         responses[1].PromptTokenIds.ShouldBe([1, 2, 3]);
         responses[1].LogProbability.ShouldBe(-3.5);
         responses[1].FinishReason.ShouldBe("stop");
+    }
+
+    [Fact]
+    public async Task A_chat_is_asked_for_the_assistants_next_turn()
+    {
+        var chat = TextOrMessages.FromMessages([new("system", "Be brief."), new("user", "A haiku?")]);
+
+        var responses = await client.SampleAsync("some-hash", chat, 3, Sampling, seed: 7, Cancellation);
+
+        var request = server.Chats.ShouldHaveSingleItem();
+        request.Messages!.Select(message => (message.Role, message.Content)).ShouldBe([("system", "Be brief."), ("user", "A haiku?")]);
+        (request.N, request.Seed, request.MaxTokens, request.Temperature, request.TopP, request.TopK, request.ReturnTokenIds)
+            .ShouldBe((3, 7, 32, 0.9, 0.95, 40, true));
+        responses.Count.ShouldBe(3);
+        responses[2].Text.ShouldEndWith("choice 2.");
+        (responses[2].LogProbability, responses[2].FinishReason).ShouldBe((-3.5, "stop"));
+        responses[2].TokenIds.ShouldBe([7, 8, 0]);
+        responses[2].PromptTokenIds.ShouldBe([1, 2, 3]);
     }
 
     [Fact]

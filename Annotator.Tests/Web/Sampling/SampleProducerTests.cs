@@ -54,6 +54,27 @@ public sealed class SampleProducerTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_ranking_study_gets_its_number_of_responses_from_chats_too_with_the_overlap_and_priorities_it_wants()
+    {
+        await using (var db = app.OpenDb())
+        {
+            var study = await db.Studies.SingleAsync(s => s.Id == studyId, Cancellation);
+            study.Task = new() { Kind = TaskKind.Ranking, ResponsesPerComparison = 5, Overlap = 3 };
+            db.Prompts.Add(new() { StudyId = studyId, Text = "User: A haiku?", Messages = [new("user", "A haiku?")], Priority = 7, CreatedAt = DateTime.UtcNow });
+            await db.SaveChangesAsync(Cancellation);
+        }
+
+        await app.PublishAsync(studyId, "hash-0");
+        await StockedAsync();
+
+        var comparisons = (await ComparisonsAsync()).OrderBy(c => c.QueueOrder).ToList();
+        comparisons.ShouldAllBe(c => c.Responses.Count == 5 && c.OpenPlaces == 3);
+        comparisons[0].Responses.ShouldAllBe(r => r.Response!.Text.StartsWith("Turn "), "the chat has the highest priority");
+        comparisons.Skip(1).SelectMany(c => c.Responses).ShouldAllBe(r => !r.Response!.Text.StartsWith("Turn "));
+        server.Chats.ShouldHaveSingleItem().N.ShouldBe(5);
+    }
+
+    [Fact]
     public async Task Annotators_at_work_raise_the_stock_and_those_who_left_do_not()
     {
         await using (var db = app.OpenDb())

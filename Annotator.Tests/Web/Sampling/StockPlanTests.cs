@@ -7,7 +7,7 @@ public sealed class StockPlanTests
     private static readonly StockFacts Empty = new()
     {
         PolicyId = 1,
-        Prompts = Numbers(1, 100),
+        Prompts = Prompts(1, 100),
         Uses = new Dictionary<long, int>(),
         Stock = [],
         Seen = [],
@@ -35,7 +35,7 @@ public sealed class StockPlanTests
 
     [Fact]
     public void A_study_of_few_prompts_uses_each_about_as_often() =>
-        StockPlan.Next(Empty with { Prompts = Numbers(1, 3) }).CountBy(prompt => prompt).Select(pair => pair.Value).Order().ShouldBe([6, 7, 7]);
+        StockPlan.Next(Empty with { Prompts = Prompts(1, 3) }).CountBy(prompt => prompt).Select(pair => pair.Value).Order().ShouldBe([6, 7, 7]);
 
     [Fact]
     public void A_study_without_prompts_asks_for_nothing() =>
@@ -52,6 +52,13 @@ public sealed class StockPlanTests
     [Fact]
     public void An_annotator_who_has_seen_every_prompt_of_the_policy_makes_no_work() =>
         StockPlan.Next(Empty with { Stock = Numbers(1, 20), Uses = UsedOnce(1, 100), Seen = [Numbers(1, 100).ToHashSet()] }).ShouldBeEmpty();
+
+    [Fact]
+    public void Of_the_least_used_prompts_those_of_higher_priority_come_first() =>
+        StockPlan.Next(Empty with { Prompts = [.. Prompts(1, 90), .. Prompts(91, 10, priority: 1)], Uses = UsedOnce(1, 85), Stock = Numbers(1, 4) })
+            .Take(10).Order().ShouldBe(Numbers(91, 10));
+
+    private static List<PromptToSample> Prompts(int from, int count, int priority = 0) => [.. Numbers(from, count).Select(id => new PromptToSample(id, priority))];
 
     private static List<long> Numbers(int from, int count) => [.. Enumerable.Range(from, count).Select(number => (long)number)];
 

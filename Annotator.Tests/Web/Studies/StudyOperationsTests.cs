@@ -57,6 +57,44 @@ public sealed class StudyOperationsTests(WebApp app) : IClassFixture<WebApp>
     }
 
     [Fact]
+    public async Task A_higher_overlap_opens_places_and_another_number_of_responses_makes_way_for_new_comparisons()
+    {
+        await using var fresh = await WebApp.StartAsync();
+        var studies = fresh.Services.GetRequiredService<StudyOperations>();
+        long id, judged;
+        await using (var db = fresh.OpenDb())
+        {
+            id = db.StarterStudy().Id;
+            judged = db.AddComparisons(id, 3)[0].Id;
+            await db.Comparisons.Where(c => c.Id == judged).ExecuteUpdateAsync(set => set.SetProperty(c => c.JudgmentCount, 1).SetProperty(c => c.OpenPlaces, 0), Cancellation);
+        }
+
+        var settings = (await studies.FindAsync(Admin, id, Cancellation))!.Settings;
+        await studies.SaveAsync(Admin, id, settings with { Task = settings.Task with { Overlap = 3, ReasonChips = [" truer ", "", "truer"] } }, Cancellation);
+        await using (var db = fresh.OpenDb())
+        {
+            (await db.Comparisons.OrderBy(c => c.Id).Select(c => c.OpenPlaces).ToListAsync(Cancellation)).ShouldBe([2, 3, 3]);
+            (await db.Studies.SingleAsync(s => s.Id == id, Cancellation)).Task.ReasonChips.ShouldBe(["truer"]);
+        }
+
+        var ranking = settings with { Task = new() { Kind = TaskKind.Ranking, ResponsesPerComparison = 5 } };
+        await studies.SaveAsync(Admin, id, ranking, Cancellation);
+        await using (var db = fresh.OpenDb())
+        {
+            (await db.Comparisons.Where(c => c.RetiredAt == null).Select(c => c.Id).ToListAsync(Cancellation)).ShouldBe([judged]);
+        }
+    }
+
+    [Theory]
+    [InlineData(TaskKind.Pairwise, 3, 1, 0, "two responses")]
+    [InlineData(TaskKind.Ranking, 2, 1, 0, "3 to 8")]
+    [InlineData(TaskKind.Ranking, 9, 1, 0, "3 to 8")]
+    [InlineData(TaskKind.Pairwise, 2, 0, 0, "1 to 50")]
+    [InlineData(TaskKind.Pairwise, 2, 1, 0.6, "gold")]
+    public void A_task_that_cannot_be_is_refused_in_a_sentence(TaskKind kind, int responses, int overlap, double gold, string named) =>
+        StudyOperations.Fault(new("x", "", new(), new() { Kind = kind, ResponsesPerComparison = responses, Overlap = overlap, GoldRate = gold })).ShouldNotBeNull().ShouldContain(named);
+
+    [Fact]
     public async Task An_annotator_may_neither_read_nor_change_settings()
     {
         var ben = new CurrentPerson("2", "ben", IsAdmin: false, IsAnnotator: true);
