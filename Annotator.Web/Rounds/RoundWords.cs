@@ -1,5 +1,7 @@
 using System.Globalization;
 using Annotator.Web.Data;
+using Annotator.Web.Languages;
+using Microsoft.Extensions.Localization;
 
 namespace Annotator.Web.Rounds;
 
@@ -20,6 +22,25 @@ public static class RoundWords
     public static string Of(RoundInit init) => init == RoundInit.Sft ? "the SFT policy" : "the newest policy";
     public static string Of(RoundReference reference) => reference == RoundReference.Sft ? "the SFT policy" : "the newest policy";
     public static string Of(RoundData data) => data == RoundData.All ? "all preferences" : "only new preferences";
+
+    /// <summary>A reason for leaving judgments out, as the head of a line, its count to follow.</summary>
+    public static string Of(this IStringLocalizer<Words> words, LeftOut reason)
+    {
+        ArgumentNullException.ThrowIfNull(words);
+        return reason switch
+        {
+            LeftOut.Tie => words["Ties: equally good, never turned into a preference"],
+            LeftOut.BothBad => words["Both bad"],
+            LeftOut.Skipped => words["Skipped"],
+            LeftOut.Withdrawn => words["Withdrawn by their annotator"],
+            LeftOut.HeldOutPrompt => words["On prompts held out for evaluation"],
+            LeftOut.NotForTraining => words["On evaluation or gold comparisons"],
+            LeftOut.IdenticalTexts => words["Between identical texts"],
+            LeftOut.NotRankable => words["Not rankable"],
+            LeftOut.Repeat => words["Asked once more, to see whether the answer stays the same"],
+            _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, null),
+        };
+    }
 
     /// <summary>"1 preference", "12 preferences".</summary>
     public static string Preferences(int count) => count == 1 ? "1 preference" : string.Create(CultureInfo.InvariantCulture, $"{count:N0} preferences");

@@ -34,21 +34,6 @@ public sealed record SelectionCounts
     public IEnumerable<string> LeftOutInWords() =>
         LeftOut.Where(entry => entry.Value > 0).OrderByDescending(entry => entry.Value).Select(entry => InWords(entry.Key, entry.Value));
 
-    /// <summary>One reason as the head of a line, its count to follow.</summary>
-    public static string InWords(LeftOut reason) => reason switch
-    {
-        Rounds.LeftOut.Tie => "Ties: equally good, never turned into a preference",
-        Rounds.LeftOut.BothBad => "Both bad",
-        Rounds.LeftOut.Skipped => "Skipped",
-        Rounds.LeftOut.Withdrawn => "Withdrawn by their annotator",
-        Rounds.LeftOut.HeldOutPrompt => "On prompts held out for evaluation",
-        Rounds.LeftOut.NotForTraining => "On evaluation or gold comparisons",
-        Rounds.LeftOut.IdenticalTexts => "Between identical texts",
-        Rounds.LeftOut.NotRankable => "Not rankable",
-        Rounds.LeftOut.Repeat => "Asked once more, to see whether the answer stays the same",
-        _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, null),
-    };
-
     /// <summary>One reason with its count: "1 tie", "12 ties".</summary>
     public static string InWords(LeftOut reason, int count) => reason switch
     {

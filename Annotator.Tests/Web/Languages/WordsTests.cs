@@ -35,6 +35,11 @@ public sealed partial class WordsTests
     public void Both_languages_have_the_same_places_for_what_varies() =>
         Chinese.Where(text => text.Value.Trim().Length == 0 || !Places(text.Key).SequenceEqual(Places(text.Value))).ShouldBeEmpty();
 
+    // The resource compiler takes them for one and keeps the first.
+    [Fact]
+    public void No_two_texts_differ_only_in_case() =>
+        Chinese.Keys.GroupBy(text => text, StringComparer.OrdinalIgnoreCase).Where(same => same.Count() > 1).ShouldBeEmpty();
+
     [Fact]
     public void A_text_is_a_literal_so_that_these_tests_and_a_search_find_it() =>
         Files.Where(file => Path.GetFileName(file) != "FieldMessage.razor") // Its texts stand at the attributes, as ErrorMessage.

@@ -104,6 +104,6 @@ public sealed class PeopleOperationsTests(WebApp app) : IClassFixture<WebApp>
     public void A_time_is_told_as_people_say_it(double? minutesAgo, string expected)
     {
         var now = new DateTime(2026, 6, 1, 12, 0, 0, DateTimeKind.Utc);
-        Ago.Of(minutesAgo is { } m ? now.AddMinutes(-m) : null, now).ShouldBe(expected);
+        EnglishWords.All.Ago(minutesAgo is { } m ? now.AddMinutes(-m) : null, now).ShouldBe(expected);
     }
 }
