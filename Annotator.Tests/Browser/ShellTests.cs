@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Annotator.Tests.Fixtures;
+using Microsoft.EntityFrameworkCore;
 using Microsoft.Playwright;
 
 namespace Annotator.Tests.Browser;
@@ -23,6 +24,37 @@ public sealed class ShellTests(WebApp app, Fixtures.Browser browser) : IClassFix
         await page.GoAsync("/people");
         await Assertions.Expect(page.Page.Locator("html[data-theme=dark]")).ToBeAttachedAsync();
         page.Problems.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task With_the_systems_theme_a_page_follows_when_the_system_changes()
+    {
+        await using var page = await browser.OpenAsync(app, await app.CreateAdminAsync("system"));
+        await page.GoAsync("/people");
+        await page.Page.EmulateMediaAsync(new() { ColorScheme = ColorScheme.Dark });
+        await Assertions.Expect(page.Page.Locator("html[data-theme=dark]")).ToBeAttachedAsync();
+        await page.Page.EmulateMediaAsync(new() { ColorScheme = ColorScheme.Light });
+        await Assertions.Expect(page.Page.Locator("html[data-theme=light]")).ToBeAttachedAsync();
+    }
+
+    [Theory]
+    [InlineData("/")]
+    [InlineData("/tour")]
+    [InlineData("/rounds")]
+    public async Task With_reduced_motion_nothing_moves(string path)
+    {
+        await using (var db = app.OpenDb())
+        {
+            await db.Comparisons.ExecuteUpdateAsync(set => set.SetProperty(c => c.RetiredAt, DateTime.UtcNow), TestContext.Current.CancellationToken);
+        }
+
+        await using var page = await browser.OpenAsync(app, await app.CreateAdminAsync($"calm{path[1..]}"), new() { ReducedMotion = ReducedMotion.Reduce });
+        await page.GoAsync(path);
+        await Assertions.Expect(page.Page.Locator("h1").First).ToBeAttachedAsync();
+
+        (await page.Page.EvaluateAsync<string[]>(
+            "() => document.getAnimations().filter(a => a.playState === 'running' && a.effect.getComputedTiming().duration > 1).map(a => a.animationName ?? a.transitionProperty)"))
+            .ShouldBeEmpty();
     }
 
     [Fact]

@@ -31,7 +31,7 @@ public static class RoundWords
         {
             LeftOut.Tie => words["Ties: equally good, never turned into a preference"],
             LeftOut.BothBad => words["Both bad"],
-            LeftOut.Skipped => words["Skipped"],
+            LeftOut.Skipped => words["Skipped by their annotator"],
             LeftOut.Withdrawn => words["Withdrawn by their annotator"],
             LeftOut.HeldOutPrompt => words["On prompts held out for evaluation"],
             LeftOut.NotForTraining => words["On evaluation or gold comparisons"],

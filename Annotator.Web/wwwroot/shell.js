@@ -43,6 +43,7 @@
     onSystemTheme: page => { changed = page; },
     // False where the browser keeps the clipboard to itself (plain HTTP from another machine).
     copy: text => navigator.clipboard?.writeText(text).then(() => true, () => false) ?? false,
+    toTop: () => scrollTo({ top: 0, behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'instant' : 'smooth' }),
     utcOffsetMinutes: () => -new Date().getTimezoneOffset(),
     // What a browser keeps for a person; one that keeps nothing starts afresh each time.
     keep: (name, value) => { try { localStorage.setItem(name, value); } catch { /* as above */ } },
