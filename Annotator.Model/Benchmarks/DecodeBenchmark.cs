@@ -42,8 +42,15 @@ public sealed class DecodeBenchmark : IDisposable
             var streamed = rows * bandwidth / _model.Parameters.Values.Sum(weight => weight.numel() * weight.element_size());
             // One row has no matrix product to be limited by: every weight is read for two operations.
             var multiplied = rows == 1 ? double.PositiveInfinity : rows / MachineLimits.MatrixProducts(rows, Products());
-            yield return new($"decode, {rows} row{(rows == 1 ? "" : "s")}", TokensPerSecond(rows), "tokens/s",
+            var rate = TokensPerSecond(rows);
+            var name = rows == 1 ? "1 row" : $"{rows} rows";
+            yield return new($"decode, {name}", rate, "tokens/s",
                 Math.Min(streamed, multiplied), streamed < multiplied ? "weights' bytes at the speed of memory" : "libtorch's matrix products alone");
+
+            // Where a step's time goes; what is left is attention, norms and the calls themselves.
+            var step = 1000 * rows / rate;
+            yield return new($"– its matrix products, {name}", 1000 * ProductsAlone(rows), "ms", step, "a step");
+            yield return new($"– its choice of tokens, {name}", 1000 * ChoiceAlone(rows), "ms", step, "a step");
         }
 
         var one = FirstTokens(responses: 1);
@@ -73,6 +80,27 @@ public sealed class DecodeBenchmark : IDisposable
         }
 
         return best;
+    }
+
+    private double ProductsAlone(int rows)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        var products = _model.Parameters
+            .Where(parameter => parameter.Value.dim() == 2 && parameter.Key != "transformer.wpe.weight")
+            .Select(parameter => parameter.Key == "transformer.wte.weight" ? parameter.Value : parameter.Value.t())
+            .Select(weight => (Weight: weight, X: rand(rows, weight.shape[1])))
+            .ToList();
+        return MachineLimits.Best(() => products.ForEach(product => Projection.Linear(product.X, product.Weight).Dispose()));
+    }
+
+    private double ChoiceAlone(int rows)
+    {
+        var (logits, scratch) = (new float[_shape.VocabularySize], new float[_shape.VocabularySize]);
+        var random = new Random(1);
+        for (var i = 0; i < logits.Length; i++)
+            logits[i] = (float)random.NextDouble();
+        return rows * MachineLimits.Best(() => NextToken.Choose(logits, new(), 0.5, scratch));
     }
 
     private double FirstTokens(int responses)
@@ -129,10 +157,16 @@ public sealed class DecodeBenchmark : IDisposable
                 batch.Add([Response(i++, PromptLength, NewTokens)]);
             batch.Step((_, _) => made++);
             if (before == 0 && made > 2 * 32 * NewTokens)                                         // the cache's own growth is over
-                before = LibTorch.MemoryInUse();
+                before = MemoryInUse();
         }
 
-        return (before, LibTorch.MemoryInUse());
+        return (before, MemoryInUse());
+    }
+
+    private static double MemoryInUse()
+    {
+        UnusedMemory.GiveBack();
+        return Environment.WorkingSet;
     }
 
     private ResponseInProgress Response(int seed, int promptLength, int tokens) =>

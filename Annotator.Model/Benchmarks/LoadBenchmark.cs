@@ -50,7 +50,7 @@ public static partial class LoadBenchmark
 
     private static (double Seconds, double Bytes, double Grown) Open(string directory)
     {
-        LibTorch.MemoryInUse();                                                                   // gives back what the making of the file left
+        UnusedMemory.GiveBack();                                                                  // what the making of the file left
         if (OperatingSystem.IsLinux())
         {
             File.WriteAllText("/proc/self/clear_refs", "5");                                      // the peak starts anew

@@ -47,18 +47,6 @@ public static partial class LibTorch
     /// <summary>CUDA where it is to be had, else the CPU. <see cref="Load"/> comes first.</summary>
     public static torch.Device PreferredDevice() => torch.cuda.is_available() ? torch.CUDA : torch.CPU;
 
-    /// <summary>Bytes of this process that are in memory, after what the allocator keeps in reserve has been given back.</summary>
-    public static double MemoryInUse()
-    {
-        GC.Collect();
-        if (OperatingSystem.IsLinux())
-        {
-            _ = TrimMemory(0);
-        }
-
-        return Environment.WorkingSet;
-    }
-
     private static void PrepareAllocatorAndThreads()
     {
         // Without it two torch processes on the same cores spin each other to a standstill. It has to be the
@@ -174,10 +162,6 @@ public static partial class LibTorch
     [LibraryImport("libc", EntryPoint = "mallopt")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
     private static partial int MallocOption(int option, int value);
-
-    [LibraryImport("libc", EntryPoint = "malloc_trim")]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
-    private static partial int TrimMemory(nuint pad);
 
     [LibraryImport("libc", EntryPoint = "memfd_create", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
