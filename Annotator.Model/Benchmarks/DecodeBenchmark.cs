@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Annotator.Model.Checkpoints;
 using Annotator.Model.LanguageModels;
 using Annotator.Model.Native;
 using Annotator.Model.Sampling;
@@ -12,23 +13,24 @@ public sealed class DecodeBenchmark : IDisposable
 {
     private const int PromptLength = 32, NewTokens = 64;
 
-    private readonly LanguageModel _model;
-    private readonly Gpt2Config _shape;
+    private readonly Policy _policy;
 
-    /// <param name="shape">Of the model.</param>
-    public DecodeBenchmark(Gpt2Config shape)
+    /// <summary>Makes the model.</summary>
+    public DecodeBenchmark()
     {
-        _shape = shape;
-        using var _ = no_grad();
-        _model = shape.Architecture().Initialise(seed: 1, CPU);
-        _model.ArrangeForSampling();
+        var directory = Directory.CreateTempSubdirectory("annotator-benchmark-").FullName;
+        try
+        {
+            LoadBenchmark.Write(directory, ScalarType.Float32);
+            _policy = PolicyDirectory.OpenForSampling(directory);
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
     }
 
-    /// <summary>GPT-2 124M.</summary>
-    public static Gpt2Config Gpt2Small { get; } = new()
-    {
-        VocabularySize = 50257, ContextLength = 1024, Width = 768, Layers = 12, Heads = 12, InnerWidth = 3072,
-    };
+    private LanguageModel Model => _policy.Model;
 
     /// <summary>All figures, each as soon as it is there.</summary>
     public IEnumerable<Figure> Run()
@@ -39,7 +41,7 @@ public sealed class DecodeBenchmark : IDisposable
             var bandwidth = MachineLimits.ReadBandwidth();
             if (rows == 1)
                 yield return new("memory, reading", bandwidth / 1e9, "GB/s");
-            var streamed = rows * bandwidth / _model.Parameters.Values.Sum(weight => weight.numel() * weight.element_size());
+            var streamed = rows * bandwidth / Model.Parameters.Values.Sum(weight => weight.numel() * weight.element_size());
             // One row has no matrix product to be limited by: every weight is read for two operations.
             var multiplied = rows == 1 ? double.PositiveInfinity : rows / MachineLimits.MatrixProducts(rows, Products());
             var rate = TokensPerSecond(rows);
@@ -61,7 +63,7 @@ public sealed class DecodeBenchmark : IDisposable
         yield return new("memory in use after 10,000 tokens", after / 1e6, "MB", before / 1e6, "after 4,096");
     }
 
-    public void Dispose() => _model.Dispose();
+    public void Dispose() => _policy.Dispose();
 
     /// <summary>In the steady state: between two steps nothing joins or leaves.</summary>
     private double TokensPerSecond(int rows)
@@ -69,7 +71,7 @@ public sealed class DecodeBenchmark : IDisposable
         var best = 0.0;
         for (var go = 0; go < 3; go++)
         {
-            using var batch = new SamplingBatch(_model);
+            using var batch = new SamplingBatch(Model);
             batch.Add([.. Enumerable.Range(0, rows).Select(row => Response(row, PromptLength, NewTokens))]);
             batch.Step((_, _) => { });                                                            // the prompts' own last step
             var begun = Stopwatch.GetTimestamp();
@@ -86,17 +88,13 @@ public sealed class DecodeBenchmark : IDisposable
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        var products = _model.Parameters
-            .Where(parameter => parameter.Value.dim() == 2 && parameter.Key != "transformer.wpe.weight")
-            .Select(parameter => parameter.Key == "transformer.wte.weight" ? parameter.Value : parameter.Value.t())
-            .Select(weight => (Weight: weight, X: rand(rows, weight.shape[1])))
-            .ToList();
+        var products = Matrices().Select(weight => (Weight: weight, X: rand(rows, weight.shape[1]))).ToList();
         return MachineLimits.Best(() => products.ForEach(product => Projection.Linear(product.X, product.Weight).Dispose()));
     }
 
     private double ChoiceAlone(int rows)
     {
-        var (logits, scratch) = (new float[_shape.VocabularySize], new float[_shape.VocabularySize]);
+        var (logits, scratch) = (new float[Model.VocabularySize], new float[Model.VocabularySize]);
         var random = new Random(1);
         for (var i = 0; i < logits.Length; i++)
             logits[i] = (float)random.NextDouble();
@@ -108,7 +106,7 @@ public sealed class DecodeBenchmark : IDisposable
         var best = double.PositiveInfinity;
         for (var go = 0; go < 5; go++)
         {
-            using var batch = new SamplingBatch(_model);
+            using var batch = new SamplingBatch(Model);
             var prompt = Prompt(go, 200);
             var begun = Stopwatch.GetTimestamp();
             var first = 0;
@@ -133,7 +131,7 @@ public sealed class DecodeBenchmark : IDisposable
         if (padded)
             lengths = [.. lengths.Chunk(Rows).SelectMany(group => group.Select(_ => group.Max()))];
         var waiting = new Queue<ResponseInProgress>(lengths.Select((length, i) => Response(i, PromptLength, length)));
-        using var batch = new SamplingBatch(_model);
+        using var batch = new SamplingBatch(Model);
         var begun = Stopwatch.GetTimestamp();
         while (waiting.Count > 0 || batch.Rows > 0)
         {
@@ -149,7 +147,7 @@ public sealed class DecodeBenchmark : IDisposable
 
     private (double Before, double After) Growth(int tokens)
     {
-        using var batch = new SamplingBatch(_model);
+        using var batch = new SamplingBatch(Model);
         var (made, before) = (0, 0.0);
         for (var i = 0; made < tokens;)
         {
@@ -175,15 +173,13 @@ public sealed class DecodeBenchmark : IDisposable
     private int[] Prompt(int seed, int length)
     {
         var random = new Random(seed);
-        return [.. Enumerable.Range(0, length).Select(_ => random.Next(_shape.VocabularySize))];
+        return [.. Enumerable.Range(0, length).Select(_ => random.Next(Model.VocabularySize))];
     }
 
-    private IReadOnlyList<(long In, long Out)> Products() =>
-    [
-        .. Enumerable.Repeat<(long, long)[]>(
-        [
-            (_shape.Width, 3 * _shape.Width), (_shape.Width, _shape.Width), (_shape.Width, _shape.InnerWidth), (_shape.InnerWidth, _shape.Width),
-        ], _shape.Layers).SelectMany(products => products),
-        (_shape.Width, _shape.VocabularySize),
-    ];
+    private IReadOnlyList<(long In, long Out)> Products() => [.. Matrices().Select(weight => (weight.shape[1], weight.shape[0]))];
+
+    /// <summary>All weights that a step multiplies with, [out, in].</summary>
+    private IEnumerable<Tensor> Matrices() => Model.Parameters
+        .Where(parameter => parameter.Value.dim() == 2 && parameter.Key != "transformer.wpe.weight")
+        .Select(parameter => parameter.Key == "transformer.wte.weight" ? parameter.Value : parameter.Value.t());
 }

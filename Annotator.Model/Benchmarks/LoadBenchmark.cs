@@ -20,16 +20,18 @@ public static partial class LoadBenchmark
         var directory = Directory.CreateTempSubdirectory("annotator-benchmark-").FullName;
         try
         {
-            File.WriteAllText(Path.Combine(directory, PolicyDirectory.ConfigFile), Config);
             foreach (var (dtype, name) in new[] { (ScalarType.Float32, "F32"), (ScalarType.BFloat16, "BF16") })
             {
                 var file = Write(directory, dtype);
                 var begun = Stopwatch.GetTimestamp();
                 _ = File.ReadAllBytes(file);                                                      // and now it is warm
                 var read = Stopwatch.GetElapsedTime(begun).TotalSeconds;
-                var (seconds, bytes, grown) = Open(directory);
-                yield return new($"open {new FileInfo(file).Length / 1e6:F0} MB of {name}, warm", seconds, "s", read, "reading the file");
-                yield return new($"memory, all weights of {name} used once", grown / 1e6, "MB", bytes / 1e6, "the weights in F32");
+                foreach (var (open, how) in new[] { ((Func<Policy>)(() => PolicyDirectory.Open(directory)), "open"), (() => PolicyDirectory.OpenForSampling(directory), "open for sampling") })
+                {
+                    var (seconds, bytes, grown) = Measure(open);
+                    yield return new($"{how}: {new FileInfo(file).Length / 1e6:F0} MB of {name}, warm", seconds, "s", read, "reading the file");
+                    yield return new($"{how}: memory, all weights used once", grown / 1e6, "MB", bytes / 1e6, "the weights in F32");
+                }
             }
         }
         finally
@@ -38,8 +40,11 @@ public static partial class LoadBenchmark
         }
     }
 
-    private static string Write(string directory, ScalarType dtype)
+    /// <summary>Writes the checkpoint, with random weights.</summary>
+    /// <returns>The file with the weights.</returns>
+    public static string Write(string directory, ScalarType dtype)
     {
+        File.WriteAllText(Path.Combine(directory, PolicyDirectory.ConfigFile), Config);
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         using var model = Architecture.Of(System.Text.Json.Nodes.JsonNode.Parse(Config)!.AsObject()).Initialise(1, CPU);
@@ -48,7 +53,7 @@ public static partial class LoadBenchmark
         return file;
     }
 
-    private static (double Seconds, double Bytes, double Grown) Open(string directory)
+    private static (double Seconds, double Bytes, double Grown) Measure(Func<Policy> open)
     {
         UnusedMemory.GiveBack();                                                                  // what the making of the file left
         if (OperatingSystem.IsLinux())
@@ -59,7 +64,7 @@ public static partial class LoadBenchmark
         var before = Peak();
         using var scope = NewDisposeScope();
         var begun = Stopwatch.GetTimestamp();
-        using var policy = PolicyDirectory.Open(directory);
+        using var policy = open();
         var seconds = Stopwatch.GetElapsedTime(begun).TotalSeconds;
         foreach (var parameter in policy.Model.Parameters.Values)
         {

@@ -64,10 +64,11 @@ public sealed class Safetensors : IDisposable
     /// </summary>
     /// <param name="name">One of <see cref="Entries"/>.</param>
     /// <param name="dtype">The type to have it in; none keeps the stored one (F32, F16, BF16, F64 or I64).</param>
+    /// <param name="mapped">False reads it even so, into memory of its own.</param>
     /// <exception cref="InvalidDataException">Stored in another type, or the file has become shorter since it was opened.</exception>
     /// <exception cref="IOException">The file can't be mapped.</exception>
     /// <exception cref="KeyNotFoundException">No tensor of that name.</exception>
-    public Tensor Read(string name, ScalarType? dtype = null)
+    public Tensor Read(string name, ScalarType? dtype = null, bool mapped = true)
     {
         var entry = _entries[name];
         var (stored, size) = entry.Dtype switch
@@ -87,7 +88,7 @@ public sealed class Safetensors : IDisposable
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         // Files of other writers may begin their data anywhere; only a multiple of the element's size can be mapped.
-        var mappable = entry.End > entry.Begin && (_dataStart + entry.Begin) % size == 0;
+        var mappable = mapped && entry.End > entry.Begin && (_dataStart + entry.Begin) % size == 0;
         var tensor = mappable && (dtype ?? stored) == stored ? Mapped(entry, stored, size) : Converted(entry, stored, size, dtype ?? stored);
         return tensor.MoveToOuterDisposeScope();
     }

@@ -16,7 +16,7 @@ public static class BenchmarkCommand
         decode.Run((arguments, console, cancellation) =>
         {
             Start(arguments);
-            using var benchmark = new DecodeBenchmark(DecodeBenchmark.Gpt2Small);
+            using var benchmark = new DecodeBenchmark();
             Print(console, benchmark.Run(), cancellation);
         });
         var load = new Command("load", "Opening a checkpoint of GPT-2 124M's shape.") { Threads };

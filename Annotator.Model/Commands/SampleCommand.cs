@@ -64,8 +64,7 @@ public static class SampleCommand
         LibTorch.Load();
         if (arguments.GetValue(Threads) is > 0 and var threads)
             torch.set_num_threads(threads);
-        using var policy = PolicyDirectory.Open(arguments.GetRequiredValue(PolicyOption).FullName, LibTorch.PreferredDevice());
-        policy.Model.ArrangeForSampling();
+        using var policy = PolicyDirectory.OpenForSampling(arguments.GetRequiredValue(PolicyOption).FullName, LibTorch.PreferredDevice());
         if (options.Stop.Count > 0)
             policy.RequireTokenizer();
         var ids = prompts.Select(prompt => Encode(policy, prompt, options.MaxTokens)).ToList();

@@ -6,7 +6,12 @@ using static TorchSharp.torch;
 namespace Annotator.Model.LanguageModels;
 
 /// <summary>A trainable tensor of an architecture and how training from scratch starts it: normal with this mean and standard deviation.</summary>
-public sealed record ParameterShape(string Name, long[] Shape, double Mean, double StandardDeviation);
+/// <param name="Name">As Hugging Face's checkpoints have it.</param>
+/// <param name="Shape">As stored.</param>
+/// <param name="Mean">At the start.</param>
+/// <param name="StandardDeviation">At the start; 0 for a constant.</param>
+/// <param name="InputsFirst">A matrix stored as [in, out], where others are [out, in].</param>
+public sealed record ParameterShape(string Name, long[] Shape, double Mean, double StandardDeviation, bool InputsFirst = false);
 
 /// <summary>What a checkpoint's config.json says about the model: its tensors, and how to make a model of them.</summary>
 /// <param name="ModelType">The value of <c>model_type</c>.</param>
@@ -45,7 +50,7 @@ public sealed record Architecture(
     {
         using var generator = new Generator((ulong)seed, CPU);
         var parameters = new Dictionary<string, Tensor>();
-        foreach (var (name, shape, mean, deviation) in Parameters)
+        foreach (var (name, shape, mean, deviation, _) in Parameters)
         {
             var start = deviation == 0
                 ? full(shape, mean, ScalarType.Float32)

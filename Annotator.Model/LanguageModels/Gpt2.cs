@@ -85,15 +85,15 @@ public sealed record Gpt2Config
             var block = $"transformer.h.{i}";
             yield return new($"{block}.ln_1.weight", [Width], 1, 0);
             yield return new($"{block}.ln_1.bias", [Width], 0, 0);
-            yield return new($"{block}.attn.c_attn.weight", [Width, 3L * Width], 0, InitialDeviation);
+            yield return new($"{block}.attn.c_attn.weight", [Width, 3L * Width], 0, InitialDeviation, InputsFirst: true);
             yield return new($"{block}.attn.c_attn.bias", [3L * Width], 0, 0);
-            yield return new($"{block}.attn.c_proj.weight", [Width, Width], 0, residual);
+            yield return new($"{block}.attn.c_proj.weight", [Width, Width], 0, residual, InputsFirst: true);
             yield return new($"{block}.attn.c_proj.bias", [Width], 0, 0);
             yield return new($"{block}.ln_2.weight", [Width], 1, 0);
             yield return new($"{block}.ln_2.bias", [Width], 0, 0);
-            yield return new($"{block}.mlp.c_fc.weight", [Width, InnerWidth], 0, InitialDeviation);
+            yield return new($"{block}.mlp.c_fc.weight", [Width, InnerWidth], 0, InitialDeviation, InputsFirst: true);
             yield return new($"{block}.mlp.c_fc.bias", [InnerWidth], 0, 0);
-            yield return new($"{block}.mlp.c_proj.weight", [InnerWidth, Width], 0, residual);
+            yield return new($"{block}.mlp.c_proj.weight", [InnerWidth, Width], 0, residual, InputsFirst: true);
             yield return new($"{block}.mlp.c_proj.bias", [Width], 0, 0);
         }
 
@@ -154,21 +154,6 @@ public sealed class Gpt2 : LanguageModel
     public override int KeyValueHeads => _config.Heads;
 
     public override int HeadWidth => _config.Width / _config.Heads;
-
-    public override void ArrangeForSampling()
-    {
-        using var _ = no_grad();
-        foreach (var (name, weight) in Parameters)
-        {
-            if (!name.StartsWith("transformer.h.", StringComparison.Ordinal) || weight.dim() != 2)
-            {
-                continue;
-            }
-
-            using var scope = NewDisposeScope();
-            weight.set_(weight.t().contiguous().t());
-        }
-    }
 
     public override Tensor Logits(Tensor hidden) => Projection.Linear(hidden, _head);
 

@@ -96,15 +96,6 @@ public abstract class LanguageModel : IDisposable
     /// <returns>(…, V), unnormalised.</returns>
     public abstract Tensor Logits(Tensor hidden);
 
-    /// <summary>
-    /// Lays the weights out in memory so that a decoding step reads them fastest: all of one output's together. Names and
-    /// shapes stay. For models that are only sampled from.
-    /// </summary>
-    public virtual void ArrangeForSampling()
-    {
-        // As most families' checkpoints have them anyway.
-    }
-
     /// <summary>An empty cache for this model.</summary>
     /// <param name="rows">Sequences, B.</param>
     /// <param name="capacity">Tokens to reserve room for; it grows when they are not enough.</param>

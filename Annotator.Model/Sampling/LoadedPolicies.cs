@@ -45,8 +45,7 @@ internal sealed class LoadedPolicies(string directory, long memory, torch.Device
             return null;
 
         var begun = Stopwatch.GetTimestamp();
-        var policy = PolicyDirectory.Open(path, device);
-        policy.Model.ArrangeForSampling();
+        var policy = PolicyDirectory.OpenForSampling(path, device);
         OnLoaded(name, Stopwatch.GetElapsedTime(begun));
         _byUse.Add(new(name, policy, bytes));
         Changed();
