@@ -176,6 +176,20 @@ public sealed class ChatServingTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_checkpoints_own_template_is_used_unasked()
+    {
+        TinyPolicy.WriteChatml(_policies["own"], id => id is 'a' or TinyPolicy.TurnEnds ? 1 : TinyPolicy.Never);
+        await File.WriteAllTextAsync(
+            Path.Combine(_policies["own"], "chat_template.jinja"),
+            "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}",
+            Cancellation);
+        var own = await _server.ChatAsync(Ask with { Model = "own", ChatTemplate = null, ReturnTokenIds = true });
+        var named = await _server.ChatAsync(Ask with { Model = "own", ChatTemplate = "chatml", ReturnTokenIds = true });
+        own.PromptTokenIds.ShouldBe(named.PromptTokenIds);
+        own.Choices[0].FinishReason.ShouldBe("stop");
+    }
+
+    [Fact]
     public async Task A_policy_that_names_no_template_asks_for_one_and_the_server_can_be_started_with_one()
     {
         using var refused = await _server.PostAsync("v1/chat/completions", """{"model":"short","messages":[{"role":"user","content":"A"}]}""");

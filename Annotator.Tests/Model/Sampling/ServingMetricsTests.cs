@@ -48,14 +48,16 @@ public sealed class ServingMetricsTests : IDisposable
         var endless = server.Client.PostAsync("v1/completions", ServedPolicies.Json("""{"model":"long","prompt":"A","n":64,"max_tokens":4000}"""), leave.Token);
         await Until.TrueAsync(async () => await server.MetricAsync("annotator_responses_running") > 0);
 
-        // All places are taken: the next request waits.
-        var waits = server.Client.PostAsync("v1/completions", ServedPolicies.Json("""{"model":"long","prompt":"A","n":64,"max_tokens":1}"""), leave.Token);
+        // All places are taken: the next request stands ready to join, the one after it in the queue.
+        var waiting = Enumerable.Range(0, 2).Select(_ =>
+            server.Client.PostAsync("v1/completions", ServedPolicies.Json("""{"model":"long","prompt":"A","n":64,"max_tokens":1}"""), leave.Token)).ToList();
+        await Until.TrueAsync(async () => await server.MetricAsync("annotator_queue_depth") == 1);
         await leave.CancelAsync();
-        await Should.ThrowAsync<OperationCanceledException>(() => endless);
-        await Should.ThrowAsync<OperationCanceledException>(() => waits);
+        foreach (var request in waiting.Prepend(endless))
+            await Should.ThrowAsync<OperationCanceledException>(() => request);
 
         await Until.TrueAsync(async () => await server.MetricAsync("annotator_responses_running") == 0 && await server.MetricAsync("annotator_queue_depth") == 0);
-        await Until.TrueAsync(async () => await server.MetricAsync("""annotator_requests_total{route="/v1/completions",status="499"}""") == 2);
+        await Until.TrueAsync(async () => await server.MetricAsync("""annotator_requests_total{route="/v1/completions",status="499"}""") == 3);
     }
 
     public void Dispose() => _policies.Dispose();
