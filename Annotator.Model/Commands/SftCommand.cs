@@ -12,7 +12,7 @@ namespace Annotator.Model.Commands;
 /// <summary>The verb <c>sft</c>: fine-tunes a policy, or trains one from scratch.</summary>
 public static class SftCommand
 {
-    private static readonly Option<FileInfo[]> Data = new("--data") { Description = "JSONL files (also .gz) of {\"text\"}, {\"prompt\",\"completion\"} or {\"messages\"}.", Required = true, AllowMultipleArgumentsPerToken = true };
+    private static readonly Option<FileInfo[]> Data = new("--data") { Description = "JSONL files (also .gz) of {\"text\"}, {\"prompt\",\"completion\"}, {\"messages\"}, or {\"prompt\",\"chosen\"}: a trl dataset, for Preferred-FT.", Required = true, AllowMultipleArgumentsPerToken = true };
     private static readonly Option<DirectoryInfo> Out = new("--out") { Description = "The directory for the policy, metrics.jsonl and checkpoint/.", Required = true };
     private static readonly Option<DirectoryInfo?> PolicyOption = new("--policy") { Description = "The policy to start from." };
     private static readonly Option<FileInfo?> Config = new("--config") { Description = "A Hugging Face config.json to train from scratch." };

@@ -10,6 +10,9 @@ public enum LossType
     Robust,
     Ipo,
     Hinge,
+
+    /// <summary>The baseline without a reference: −log πθ(y_w) + α·log πθ(y_l); with α = 0 it is Preferred-FT.</summary>
+    Unlikelihood,
 }
 
 /// <summary>What a ranking of more than two completions is trained as.</summary>
@@ -71,6 +74,9 @@ public sealed record RoundOptions
 
     /// <summary>IPO on log-probabilities averaged over tokens; false sums them, as the reference implementation does.</summary>
     public bool IpoAverage { get; init; } = true;
+
+    /// <summary>α of unlikelihood, [0, 1]; 0 learns the chosen completions only, which is Preferred-FT.</summary>
+    public double UnlikelihoodAlpha { get; init; } = 0.05;
 
     public OptimizerName Optimizer { get; init; } = OptimizerName.Rmsprop;
 
@@ -182,6 +188,7 @@ public sealed record RoundOptions
         Require(Reference.Length > 0, "reference must name a directory; it is empty");
         Above0("beta", Beta);
         Require(LabelSmoothing is >= 0 and < 0.5, $"label_smoothing must be in [0, 0.5); it is {LabelSmoothing}");
+        Require(UnlikelihoodAlpha is >= 0 and <= 1, $"unlikelihood_alpha must be in [0, 1]; it is {UnlikelihoodAlpha}");
         Require(RmspropAlpha is >= 0 and < 1, $"rmsprop_alpha must be in [0, 1); it is {RmspropAlpha}");
         Above0("rmsprop_epsilon", RmspropEpsilon);
         Require(AdamBeta1 is >= 0 and < 1, $"adam_beta1 must be in [0, 1); it is {AdamBeta1}");

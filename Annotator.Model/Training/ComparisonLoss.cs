@@ -64,6 +64,7 @@ public static class ComparisonLoss
         LossType.Robust => DpoLoss.Robust(policy, reference, options.Beta, options.LabelSmoothing),
         LossType.Ipo => DpoLoss.Ipo(policy, reference, options.Beta),
         LossType.Hinge => DpoLoss.Hinge(policy, reference, options.Beta),
+        LossType.Unlikelihood => DpoLoss.Unlikelihood(policy, options.UnlikelihoodAlpha),
         _ => throw new ArgumentOutOfRangeException(nameof(options), options.LossType, "No such loss."),
     };
 }

@@ -63,6 +63,18 @@ public static class DpoLoss
     }
 
     /// <summary>
+    /// The paper's Unlikelihood baseline (section 6; Welleck et al. 2019): −log π(y_w) + α·log π(y_l). With α = 0 it is
+    /// supervised training on the chosen completions, the paper's Preferred-FT. Unlike the others it has no lower bound.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">alpha outside [0, 1].</exception>
+    public static Tensor Unlikelihood(PairLogProbabilities policy, double alpha)
+    {
+        if (alpha is not (>= 0 and <= 1))
+            throw new ArgumentOutOfRangeException(nameof(alpha), alpha, "unlikelihood_alpha must be in [0, 1].");
+        return alpha == 0 ? -policy.Chosen : alpha * policy.Rejected - policy.Chosen;             // (B)
+    }
+
+    /// <summary>
     /// Plackett–Luce DPO (appendix A.3) on one comparison of K completions, extended to ties: each item of a tier
     /// competes with itself and all lower tiers, −Σ_i [ s_i − logsumexp({s_i} ∪ lower tiers) ] with s = β·h. Without
     /// ties this is the paper's loss, and for K = 2 eq. 7.

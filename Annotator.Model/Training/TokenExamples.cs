@@ -47,9 +47,9 @@ public sealed class TokenExamples
             }
             else
             {
-                examples.AddExample([.. line.Messages is not null
-                    ? ChatTokens(line.Messages, tokenizer, chat)
-                    : [.. tokenizer.EncodePrompt(line.Prompt).Select(AsContext), .. tokenizer.EncodeContinuation(line.Completion), endOfText]], window);
+                examples.AddExample([.. line.Chat is { } messages
+                    ? ChatTokens(messages, tokenizer, chat)
+                    : [.. tokenizer.EncodePrompt(line.Prompt!.Text).Select(AsContext), .. tokenizer.EncodeContinuation(line.Answer), endOfText]], window);
             }
         }
 

@@ -27,7 +27,7 @@ public sealed record RoundOptionField(string Key, string? Group, FieldKind Kind,
     public static IReadOnlyList<RoundOptionField> All { get; } =
     [
         new("beta", null, FieldKind.Number, "How firmly the policy is held to the reference: smaller lets it move further."),
-        new("loss_type", null, FieldKind.Choice, "sigmoid is DPO's own; ipo and robust bear noisy labels better.") { Choices = ["sigmoid", "robust", "ipo", "hinge"] },
+        new("loss_type", null, FieldKind.Choice, "sigmoid is DPO's own; ipo and robust bear noisy labels better; unlikelihood is a baseline.") { Choices = ["sigmoid", "robust", "ipo", "hinge", "unlikelihood"] },
         new("learning_rate", null, FieldKind.Number, "The size of one update."),
         new("batch_size", null, FieldKind.Whole, "Comparisons per update."),
         new("num_train_epochs", null, FieldKind.Number, "How often each comparison is seen."),
@@ -35,6 +35,7 @@ public sealed record RoundOptionField(string Key, string? Group, FieldKind Kind,
 
         new("label_smoothing", Loss, FieldKind.Number, "The share of judgments assumed to be flipped, from 0 to below 0.5."),
         new("ipo_average", Loss, FieldKind.Switch, "ipo on log-probabilities averaged over tokens, not summed."),
+        new("unlikelihood_alpha", Loss, FieldKind.Number, "unlikelihood's weight on the rejected completion; 0 learns the chosen ones only (Preferred-FT)."),
         new("rankings", Loss, FieldKind.Choice, "How a ranking of more than two is trained: as a whole, or as its pairs.") { Choices = ["plackett_luce", "pairs"] },
         new("weights", Loss, FieldKind.Switch, "Weight each comparison by its line's weight."),
 

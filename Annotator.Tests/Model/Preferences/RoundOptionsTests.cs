@@ -11,7 +11,7 @@ public sealed class RoundOptionsTests
     {
         var json = RoundOptions.AppDefaults("p", "r").ToJson();
 
-        foreach (var key in (string[])["policy", "reference", "loss_type", "rankings", "beta", "label_smoothing", "ipo_average", "optimizer",
+        foreach (var key in (string[])["policy", "reference", "loss_type", "rankings", "beta", "label_smoothing", "ipo_average", "unlikelihood_alpha", "optimizer",
             "rmsprop_alpha", "rmsprop_epsilon", "adam_beta1", "adam_beta2", "adam_epsilon", "weight_decay", "learning_rate", "lr_scheduler_type",
             "warmup_steps", "batch_size", "micro_batch_size", "num_train_epochs", "max_steps", "early_stopping_patience", "max_grad_norm",
             "logging_steps", "eval_steps", "checkpoint_steps", "seed", "dropout", "weights", "activation_checkpointing", "lora_rank", "lora_alpha",
@@ -39,7 +39,7 @@ public sealed class RoundOptionsTests
 
     [Theory]
     [InlineData($$"""{ {{Required}}, "betta": 1, "lr": 2 }""", "keys that are no options: betta, lr.")]
-    [InlineData($$"""{ {{Required}}, "loss_type": "kto" }""", "loss_type: must be one of sigmoid, robust, ipo, hinge; it is kto.")]
+    [InlineData($$"""{ {{Required}}, "loss_type": "kto" }""", "loss_type: must be one of sigmoid, robust, ipo, hinge, unlikelihood; it is kto.")]
     [InlineData("""{ "policy": "p" }""", "reference")]
     [InlineData($$"""{ {{Required}}, "beta": "high" }""", "beta")]
     [InlineData("[]", "must hold a JSON object")]

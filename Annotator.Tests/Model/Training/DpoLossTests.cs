@@ -20,6 +20,17 @@ public sealed class DpoLossTests
     }
 
     [Fact]
+    public void Unlikelihood_raises_the_chosen_and_lowers_the_rejected_and_is_preferred_ft_at_alpha_0()
+    {
+        using var scope = NewDisposeScope();
+        var policy = new PairLogProbabilities(tensor([-10.0, -4.0]), tensor([-12.0, -3.0]));
+
+        Doubles(DpoLoss.Unlikelihood(policy, alpha: 0.5)).ShouldBe([10 - 6, 4 - 1.5], 1e-12);
+        Doubles(DpoLoss.Unlikelihood(policy, alpha: 0)).ShouldBe([10, 4], 1e-12);
+        Should.Throw<ArgumentOutOfRangeException>(() => DpoLoss.Unlikelihood(policy, alpha: 1.1));
+    }
+
+    [Fact]
     public void The_loss_is_minus_the_log_probability_that_the_chosen_one_wins()
     {
         using var scope = NewDisposeScope();

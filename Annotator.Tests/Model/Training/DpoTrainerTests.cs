@@ -28,6 +28,7 @@ public sealed class DpoTrainerTests
     [InlineData("adamw_wd")]
     [InlineData("sgd_cdpo")]
     [InlineData("sgd_ipo")]
+    [InlineData("sft_sgd")]                                                                       // Preferred-FT
     public void Every_metric_of_every_step_is_that_of_the_reference_implementation(string name)
     {
         var oracle = Oracles.Json("dpo/trajectory_gpt2.json");
@@ -193,9 +194,15 @@ public sealed class DpoTrainerTests
         var optimizer = run["optimizer"]!;
         return Plain with
         {
-            LossType = run["loss"]!.GetValue<string>() == "ipo" ? LossType.Ipo : LossType.Sigmoid,
+            LossType = run["loss"]!.GetValue<string>() switch
+            {
+                "ipo" => LossType.Ipo,
+                "sft" => LossType.Unlikelihood,
+                _ => LossType.Sigmoid,
+            },
             IpoAverage = false, // The reference implementation sums.
-            Beta = run["loss_args"]!["beta"]!.GetValue<double>(),
+            UnlikelihoodAlpha = 0,
+            Beta = run["loss_args"]!["beta"]?.GetValue<double>() ?? 0.1,
             LabelSmoothing = run["loss_args"]!["label_smoothing"]?.GetValue<double>() ?? 0,
             Optimizer = Enum.Parse<OptimizerName>(optimizer["name"]!.GetValue<string>(), ignoreCase: true),
             LearningRate = optimizer["lr"]!.GetValue<double>(),

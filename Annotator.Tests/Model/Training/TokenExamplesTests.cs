@@ -48,6 +48,22 @@ public sealed class TokenExamplesTests : IDisposable
     }
 
     [Fact]
+    public void Of_a_line_of_the_trl_dataset_the_chosen_completion_is_the_target()
+    {
+        File.WriteAllLines(_directory["trl.jsonl"],
+        [
+            """{"prompt":"ab","chosen":"cd","rejected":"ef"}""",
+            """{"prompt":[{"role":"user","content":"Hi"}],"chosen":[{"role":"assistant","content":"Yo"}],"rejected":[{"role":"assistant","content":"No"}]}""",
+        ]);
+
+        var examples = TokenExamples.From(TrainingText.Read(_directory["trl.jsonl"]), _bytes, 64, null, ChatTemplate.Plain, CancellationToken.None);
+
+        examples[0].ShouldBe([('a', false), ('b', false), ('c', true), ('d', true), (TinyPolicy.EndOfText, true)]);
+        _bytes.Decode(Ids(examples, 1)).ShouldBe("\n\nHuman: Hi\n\nAssistant: Yo");
+        _bytes.Decode(examples[1].Where(token => token.IsTarget).Select(token => token.Id)).ShouldBe(" Yo");
+    }
+
+    [Fact]
     public void An_example_longer_than_the_window_is_cut_and_counted()
     {
         var examples = From(new TrainingText { Prompt = "ab", Completion = "cdefgh" });
@@ -71,7 +87,7 @@ public sealed class TokenExamplesTests : IDisposable
     }
 
     [Fact]
-    public void A_line_of_none_of_the_three_shapes_is_named_by_its_number()
+    public void A_line_of_none_of_the_shapes_is_named_by_its_number()
     {
         File.WriteAllText(_directory["data.jsonl"], "{\"text\":\"fine\"}\n\n{\"txt\":\"not\"}\n");
 
