@@ -1,18 +1,15 @@
 using System.Diagnostics;
-using System.Globalization;
-using System.Text.RegularExpressions;
 using Annotator.Model.Checkpoints;
 using Annotator.Model.LanguageModels;
-using Annotator.Model.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Annotator.Model.Benchmarks;
 
 /// <summary>Opening a checkpoint of GPT-2's 124M shape (498 MB in F32): how soon its weights are there, and what they cost in memory once all have been used.</summary>
-public static partial class LoadBenchmark
+public static class LoadBenchmark
 {
-    private const string Config = """{"model_type":"gpt2","vocab_size":50257,"n_positions":1024,"n_embd":768,"n_layer":12,"n_head":12}""";
+    internal const string Config = """{"model_type":"gpt2","vocab_size":50257,"n_positions":1024,"n_embd":768,"n_layer":12,"n_head":12}""";
 
     /// <summary>All figures, each as soon as it is there.</summary>
     public static IEnumerable<Figure> Run()
@@ -55,13 +52,7 @@ public static partial class LoadBenchmark
 
     private static (double Seconds, double Bytes, double Grown) Measure(Func<Policy> open)
     {
-        UnusedMemory.GiveBack();                                                                  // what the making of the file left
-        if (OperatingSystem.IsLinux())
-        {
-            File.WriteAllText("/proc/self/clear_refs", "5");                                      // the peak starts anew
-        }
-
-        var before = Peak();
+        var before = PeakMemory.Restart();                                                        // without what the making of the file left
         using var scope = NewDisposeScope();
         var begun = Stopwatch.GetTimestamp();
         using var policy = open();
@@ -71,14 +62,6 @@ public static partial class LoadBenchmark
             parameter.sum().Dispose();
         }
 
-        return (seconds, policy.Model.Parameters.Values.Sum(parameter => parameter.numel() * parameter.element_size()), Peak() - before);
+        return (seconds, policy.Model.Parameters.Values.Sum(parameter => parameter.numel() * parameter.element_size()), PeakMemory.Bytes() - before);
     }
-
-    /// <summary>The most memory this process has had at once, in bytes; elsewhere than on Linux what it has now.</summary>
-    private static double Peak() => OperatingSystem.IsLinux()
-        ? 1024.0 * long.Parse(PeakLine().Match(File.ReadAllText("/proc/self/status")).Groups[1].ValueSpan, CultureInfo.InvariantCulture)
-        : Environment.WorkingSet;
-
-    [GeneratedRegex(@"VmHWM:\s*(\d+) kB")]
-    private static partial Regex PeakLine();
 }

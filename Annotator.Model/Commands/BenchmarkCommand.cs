@@ -25,7 +25,13 @@ public static class BenchmarkCommand
             Start(arguments);
             Print(console, LoadBenchmark.Run(), cancellation);
         });
-        return new Command("benchmark", "Measures speed and memory beside the limits of this machine.") { decode, load };
+        var dpo = new Command("dpo", "A DPO update at the shape of GPT-2 124M, F32, beside the reference algorithm's.") { Threads };
+        dpo.Run((arguments, console, cancellation) =>
+        {
+            Start(arguments);
+            Print(console, DpoBenchmark.Run(), cancellation);
+        });
+        return new Command("benchmark", "Measures speed and memory beside the limits of this machine.") { decode, load, dpo };
     }
 
     private static void Start(ParseResult arguments)

@@ -103,7 +103,7 @@ public static class Attention
 
         var (rows, heads, length, width) = (query.shape[0], query.shape[1], query.shape[2], query.shape[3]);
         var (keyHeads, groups) = (key.shape[1], heads / key.shape[1]);
-        if (groups > 1 && length == 1)
+        if (groups > 1 && length == 1 && pass.Shared is null)
         {
             // A group's queries stand in one column as if they were several tokens: nothing of the cache is repeated.
             query = query.reshape(rows, keyHeads, groups, width);
@@ -111,6 +111,11 @@ public static class Attention
         else if (groups > 1)
         {
             (key, value) = (Repeat(key), Repeat(value));                                          // (B, heads, S, d)
+        }
+
+        if (pass.Shared is not null)
+        {
+            return pass.Shared.Attend(query, key, value, dropout);
         }
 
         return nn.functional.scaled_dot_product_attention(query, key, value, pass.Mask!, dropout, is_casual: pass.Mask is null && length > 1)

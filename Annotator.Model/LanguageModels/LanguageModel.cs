@@ -60,16 +60,29 @@ public abstract class LanguageModel : IDisposable
     {
         using var scope = NewDisposeScope();
         var (places, mask) = Attention.Places(this, ids, positions, attentionMask, cache);
-        var pass = new Pass(mask, cache, Rotary?.At(places, Dtype));
-        var x = Embed(ids, places);                                                               // (B, T, C)
+        var x = Blocks(Embed(ids, places), new Pass(mask, cache, Rotary?.At(places, Dtype)));     // (B, T, C)
+        cache?.Advance(ids.shape[1]);
+        return Norm(x).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The hidden states after the final norm of prompts that stand once for all their responses.</summary>
+    /// <returns>(1, T, C).</returns>
+    public Tensor Hidden(SharedPrompts prompts)
+    {
+        using var scope = NewDisposeScope();
+        var pass = new Pass(null, null, Rotary?.At(prompts.Positions, Dtype), prompts);
+        return Norm(Blocks(Embed(prompts.Ids, prompts.Positions), pass)).MoveToOuterDisposeScope();
+    }
+
+    private Tensor Blocks(Tensor x, Pass pass)                                                    // (B, T, C)
+    {
         for (var layer = 0; layer < Layers; layer++)
         {
             using var block = NewDisposeScope();                                                  // what one block leaves is gone before the next
             x = Block(layer, x, pass).MoveToOuterDisposeScope();
         }
 
-        cache?.Advance(ids.shape[1]);
-        return Norm(x).MoveToOuterDisposeScope();
+        return x;
     }
 
     /// <summary>The embeddings' sum, each block's output, and last the output after the final norm: what transformers calls output_hidden_states.</summary>

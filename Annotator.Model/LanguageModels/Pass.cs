@@ -6,4 +6,5 @@ namespace Annotator.Model.LanguageModels;
 /// <param name="Mask">From <see cref="Attention.Places"/>.</param>
 /// <param name="Cache">Keys and values of earlier tokens, to be extended; null: there are none.</param>
 /// <param name="Rotation">The turns of their positions, in families with rotary embeddings.</param>
-public sealed record Pass(Tensor? Mask, KeyValueCache? Cache, Rotation? Rotation);
+/// <param name="Shared">Prompts that several responses share in one row; null: each row is a text.</param>
+public sealed record Pass(Tensor? Mask, KeyValueCache? Cache, Rotation? Rotation, SharedPrompts? Shared = null);

@@ -42,12 +42,12 @@ public abstract class DpoOptimizer : IDisposable
         }
     }
 
-    /// <summary>Sets all gradients to zero.</summary>
+    /// <summary>Gives all gradients back: what keeps the next batch's activations needs none of them yet.</summary>
     public void ZeroGradients()
     {
         using var scope = NewDisposeScope();
         foreach (var parameter in _parameters.Values)
-            parameter.grad?.zero_();
+            parameter.grad = null!;
     }
 
     /// <summary>The global L2 norm of the gradient; cut to <paramref name="maxNorm"/> where that is > 0 and less.</summary>
@@ -99,8 +99,13 @@ public abstract class DpoOptimizer : IDisposable
     /// <summary>θ ← θ − lr·g.</summary>
     private sealed class Sgd(IReadOnlyDictionary<string, Tensor> parameters) : DpoOptimizer(parameters)
     {
-        protected override void Update(string name, Tensor parameter, Tensor gradient, double learningRate) =>
-            parameter.add_(gradient, -learningRate);
+        protected override void Update(string name, Tensor parameter, Tensor gradient, double learningRate)
+        {
+            if (FusedUpdates.Suits(parameter, gradient))
+                FusedUpdates.Sgd(parameter, gradient, learningRate);
+            else
+                parameter.add_(gradient, -learningRate);
+        }
     }
 
     /// <summary>v ← α·v + (1−α)·g²; θ ← θ − lr·g / (√v + ε). Torch's RMSprop: not centred, no momentum.</summary>
@@ -109,6 +114,12 @@ public abstract class DpoOptimizer : IDisposable
         protected override void Update(string name, Tensor parameter, Tensor gradient, double learningRate)
         {
             var v = Average("square_avg", name, parameter);
+            if (FusedUpdates.Suits(parameter, gradient, v))
+            {
+                FusedUpdates.Rmsprop(parameter, gradient, v, learningRate, alpha, epsilon);
+                return;
+            }
+
             v.mul_(alpha).addcmul_(gradient, gradient, 1 - alpha);
             parameter.addcdiv_(gradient, v.sqrt().add_(epsilon), -learningRate);
         }
@@ -122,13 +133,18 @@ public abstract class DpoOptimizer : IDisposable
         {
             var m = Average("exp_avg", name, parameter);
             var v = Average("exp_avg_sq", name, parameter);
-            if (weightDecay > 0)
-                parameter.mul_(1 - learningRate * weightDecay);
+            var stepSize = learningRate / (1 - Math.Pow(beta1, Steps));
+            var rootScale = 1 / Math.Sqrt(1 - Math.Pow(beta2, Steps));
+            var keep = 1 - learningRate * weightDecay;
+            if (FusedUpdates.Suits(parameter, gradient, m, v))
+            {
+                FusedUpdates.AdamW(parameter, gradient, m, v, beta1, beta2, keep, stepSize, rootScale, epsilon);
+                return;
+            }
+
             m.mul_(beta1).add_(gradient, 1 - beta1);
             v.mul_(beta2).addcmul_(gradient, gradient, 1 - beta2);
-            var stepSize = learningRate / (1 - Math.Pow(beta1, Steps));
-            var denominator = v.sqrt().div_(Math.Sqrt(1 - Math.Pow(beta2, Steps))).add_(epsilon);
-            parameter.addcdiv_(m, denominator, -stepSize);
+            parameter.mul_(keep).addcdiv_(m, v.sqrt().mul_(rootScale).add_(epsilon), -stepSize);
         }
     }
 }

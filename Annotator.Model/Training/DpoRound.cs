@@ -157,20 +157,16 @@ public sealed class DpoRound(RoundDirectory directory, Action<RoundMetrics> repo
                 [.. comparisons.Select(one => one with { ReferenceLogps = [.. one.Completions.Select(_ => (double?)logps.Dequeue())] })];
         }
 
-        var unknown = data.Train.Concat(data.Eval).Count(comparison => !ReferenceLogProbabilities.IsKnown(comparison));
-        if (unknown == 0)
-            return data;
-        say($"reference log-probabilities of {unknown} comparisons");
-        using var other = Result.Hashes["policy"] == Result.Hashes["reference"] ? null : PolicyDirectory.Open(referencePath, device);
+        List<TokenComparison> all = [.. data.Train, .. data.Eval];
+        var unknown = ReferenceLogProbabilities.CountUnknown(all);
+        if (unknown > 0)
+            say($"reference log-probabilities of {unknown} responses");
+        using var other = unknown == 0 || Result.Hashes["policy"] == Result.Hashes["reference"] ? null : PolicyDirectory.Open(referencePath, device);
         var reference = (other ?? policy).Model;
         if (reference.VocabularySize != policy.Model.VocabularySize)
             throw new InvalidDataException($"The reference {referencePath} has a vocabulary of {reference.VocabularySize} tokens, the policy one of {policy.Model.VocabularySize}: they must be of one family.");
-        var size = options.MicroBatchSize > 0 ? options.MicroBatchSize : options.BatchSize;
-        return data with
-        {
-            Train = ReferenceLogProbabilities.Fill(reference, data.Train, size, cancellation),
-            Eval = ReferenceLogProbabilities.Fill(reference, data.Eval, size, cancellation),
-        };
+        var filled = ReferenceLogProbabilities.Fill(reference, all, options.MicroBatchSize, cancellation);
+        return data with { Train = [.. filled.Take(data.Train.Count)], Eval = [.. filled.Skip(data.Train.Count)] };
     }
 
     private void CheckFirstLoss(double loss)

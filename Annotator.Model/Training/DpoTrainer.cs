@@ -69,8 +69,7 @@ public sealed class DpoTrainer : IDisposable
     {
         using var scope = NewDisposeScope();
         var batch = Batch(0);
-        var reference = ReferenceLogps(batch);
-        return Mean(ComparisonLoss.Of(batch, reference, reference, _options), Shares(batch)).to(ScalarType.Float64).item<double>();
+        return Share(batch, ReferenceLogps(batch), batch.Sum(Weight)).to(ScalarType.Float64).item<double>();
     }
 
     /// <summary>
@@ -119,7 +118,7 @@ public sealed class DpoTrainer : IDisposable
     }
 
     /// <summary>
-    /// One pass over comparisons in micro-batches, with gradients added up if it is to learn. Each micro-batch adds its share of the
+    /// One pass over comparisons in micro-batches, with gradients added up if it is to learn. Each comparison adds its share of the
     /// whole mean, so that splitting changes neither loss nor gradient.
     /// </summary>
     private PreferenceMeasures Pass(IReadOnlyList<TokenComparison> comparisons, bool learn, CancellationToken cancellation)
@@ -128,28 +127,26 @@ public sealed class DpoTrainer : IDisposable
         if (_policy.Dropout > 0)
             manual_seed(((long)_options.Seed << 32) | (uint)Step); // Like the data, the draws depend on the step alone.
 
-        var size = _options.MicroBatchSize > 0 ? _options.MicroBatchSize : _options.BatchSize;
+        var total = comparisons.Sum(Weight);
         var measures = new List<PreferenceMeasures>(comparisons.Count);
         double loss = 0;
-        foreach (var micro in comparisons.Zip(Shares(comparisons)).Chunk(size))
+        foreach (var pass in ComparisonLogps.Passes(comparisons, _options.MicroBatchSize))
         {
             cancellation.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
-            using var gradients = set_grad_enabled(learn);
-            List<TokenComparison> part = [.. micro.Select(pair => pair.First)];
-            var logps = ComparisonLogps.Of(_policy, part);                                        // (N)
-            var mean = Mean(ComparisonLoss.Of(part, logps, ReferenceLogps(part), _options), [.. micro.Select(pair => pair.Second)]);
-            if (learn)
-                mean.backward();
-            loss += mean.to(ScalarType.Float64).item<double>();
-            measures.AddRange(Measures(part, logps));
+            var logps = learn                                                                     // (N)
+                ? ComparisonLogps.Learn(_policy, pass, (some, logps) => Share(some, logps, total))
+                : ComparisonLogps.Of(_policy, pass);
+            using (no_grad())
+                loss += Share(pass, logps, total).to(ScalarType.Float64).item<double>();
+            measures.AddRange(Measures(pass, logps));
         }
         return PreferenceMeasures.Mean(measures, loss);
     }
 
-    private List<PreferenceMeasures> Measures(List<TokenComparison> comparisons, Tensor logps)
+    private List<PreferenceMeasures> Measures(IReadOnlyList<TokenComparison> comparisons, Tensor logps)
     {
-        var values = logps.detach().cpu().to(ScalarType.Float64).data<double>().ToArray();
+        var values = logps.cpu().to(ScalarType.Float64).data<double>().ToArray();
         var measures = new List<PreferenceMeasures>(comparisons.Count);
         var start = 0;
         foreach (var comparison in comparisons)
@@ -184,20 +181,18 @@ public sealed class DpoTrainer : IDisposable
         EvalLogpsRejected = eval?.LogpsRejected,
     };
 
-    /// <summary>Each comparison's part in the mean loss, adding up to 1: by its weight where the options use weights.</summary>
-    private float[] Shares(IReadOnlyList<TokenComparison> comparisons)
+    /// <summary>What some comparisons of a batch add to its mean loss: each by its weight where the options use weights.</summary>
+    private Tensor Share(IReadOnlyList<TokenComparison> some, Tensor logps, double totalWeight)
     {
-        var total = comparisons.Sum(Weight);
-        return [.. comparisons.Select(comparison => (float)(Weight(comparison) / total))];
-
-        double Weight(TokenComparison comparison) => _options.Weights ? comparison.Weight : 1;
+        var losses = ComparisonLoss.Of(some, logps, ReferenceLogps(some), _options);              // (B)
+        return (losses * tensor([.. some.Select(comparison => (float)(Weight(comparison) / totalWeight))], losses.dtype, losses.device)).sum();
     }
 
-    private static Tensor Mean(Tensor losses, float[] shares) => (losses * tensor(shares, losses.dtype, losses.device)).sum();
+    private double Weight(TokenComparison comparison) => _options.Weights ? comparison.Weight : 1;
 
-    private Tensor ReferenceLogps(List<TokenComparison> comparisons) => tensor(
+    private Tensor ReferenceLogps(IReadOnlyList<TokenComparison> comparisons) => tensor(
         comparisons.SelectMany(comparison => comparison.ReferenceLogps).Select(logp => (float)logp!.Value).ToArray(),
-        _policy.Dtype,
+        ScalarType.Float32,
         _policy.Device);                                                                          // (N)
 
     private void RequireFinite(double value, string name)

@@ -42,7 +42,7 @@ public sealed record CompletionLogProbabilities(Tensor Tokens, IReadOnlyList<int
 /// </summary>
 public static class SequenceLogProbability
 {
-    private const int LogitsInAChunk = 1 << 23;                                                   // 32 MB in Float32
+    private const int LogitsTogether = 1 << 24;                                                   // 64 MB in Float32
 
     /// <summary>Scores a batch in one pass, with gradients where they are on.</summary>
     /// <param name="model">The policy.</param>
@@ -80,6 +80,22 @@ public static class SequenceLogProbability
         return new(tokens.MoveToOuterDisposeScope(), [.. sequences.Select(sequence => sequence.CompletionIds.Count)]);
     }
 
+    /// <summary>Scores every response of some prompts, in order, with gradients where they are on.</summary>
+    public static CompletionLogProbabilities Of(LanguageModel model, SharedPrompts prompts)
+    {
+        using var scope = NewDisposeScope();
+        var tokens = OfTargets(model, Hidden(model, prompts), prompts.Targets);
+        return new(tokens.MoveToOuterDisposeScope(), prompts.ResponseLengths);
+    }
+
+    /// <summary>What the head sees: the hidden state before each token of each response.</summary>
+    /// <returns>(N, C).</returns>
+    public static Tensor Hidden(LanguageModel model, SharedPrompts prompts) =>
+        model.Hidden(prompts).view(-1, model.Width).index_select(0, prompts.Predictors);
+
+    /// <summary>Rows whose logits are made together.</summary>
+    public static int RowsTogether(LanguageModel model) => Math.Max(1, LogitsTogether / model.VocabularySize);
+
     /// <summary>log p of given tokens from the hidden states before them.</summary>
     /// <param name="model">Whose head is used.</param>
     /// <param name="hidden">(N, C).</param>
@@ -88,7 +104,7 @@ public static class SequenceLogProbability
     public static Tensor OfTargets(LanguageModel model, Tensor hidden, Tensor targets)
     {
         using var scope = NewDisposeScope();
-        var size = Math.Max(1, LogitsInAChunk / model.VocabularySize);
+        var size = RowsTogether(model);
         List<Tensor> chunks = [];
         for (long start = 0; start < hidden.shape[0]; start += size)
         {

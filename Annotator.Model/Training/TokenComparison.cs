@@ -24,11 +24,8 @@ public sealed record TokenComparison
     /// <summary>Every strict preference.</summary>
     public IReadOnlyList<RankedPair> Pairs => _pairs ??= [.. Ranking.Pairs()];
 
-    /// <summary>Each completion with its prompt, in order.</summary>
-    public IEnumerable<TokenSequence> Sequences => Completions.Select(completion => new TokenSequence(Prompt, completion));
-
-    /// <summary>What a forward pass over it reads: each completion with its prompt.</summary>
-    public int Tokens => Completions.Sum(completion => Prompt.Length + completion.Length);
+    /// <summary>What it holds: the prompt, which is computed once, and each completion.</summary>
+    public int Tokens => Prompt.Length + Completions.Sum(completion => completion.Length);
 
     private IReadOnlyList<RankedPair>? _pairs;
 }
