@@ -7,6 +7,7 @@ var root = new RootCommand("Annotator's language models: training, sampling and 
     LogprobsCommand.Create(),
     SftCommand.Create(),
     DpoCommand.Create(),
+    RewardCommand.Create(),
     ShortTakesCommand.Create(),
     SampleCommand.Create(),
     ServeCommand.Create(),

@@ -21,19 +21,27 @@ public static class PolicyDirectory
     /// <param name="dtype">The type in which it computes; Float32 unless given, whatever the file stores.</param>
     /// <exception cref="PolicyException">The directory, its configuration or its weights can't be used.</exception>
     public static Policy Open(string path, Device? device = null, ScalarType dtype = ScalarType.Float32) =>
-        Open(path, device ?? CPU, dtype, forSampling: false);
+        Open(path, device ?? CPU, dtype, forSampling: false, architecture => architecture);
 
     /// <summary>
     /// Opens a policy to sample from, in F32: its weights are read, into large pages and with those of one output
     /// together, as decoding reads them fastest. Takes a moment where mapping takes none.
     /// </summary>
     /// <inheritdoc cref="Open(string, Device?, ScalarType)" />
-    public static Policy OpenForSampling(string path, Device? device = null) => Open(path, device ?? CPU, ScalarType.Float32, forSampling: true);
+    public static Policy OpenForSampling(string path, Device? device = null) => Open(path, device ?? CPU, ScalarType.Float32, forSampling: true, architecture => architecture);
 
-    private static Policy Open(string path, Device device, ScalarType dtype, bool forSampling)
+    /// <summary>
+    /// Opens the trunk of a language model, or a sequence classifier with one label, in F32: its model has a scalar head
+    /// (<see cref="Architecture.Score"/>), which is zero where the directory has none, and no language head.
+    /// </summary>
+    /// <inheritdoc cref="Open(string, Device?, ScalarType)" />
+    public static Policy OpenWithScore(string path, Device? device = null) =>
+        Open(path, device ?? CPU, ScalarType.Float32, forSampling: false, architecture => architecture.WithScore());
+
+    private static Policy Open(string path, Device device, ScalarType dtype, bool forSampling, Func<Architecture, Architecture> wanted)
     {
         var config = ReadConfig(path);
-        var architecture = ReadArchitecture(config, Path.Combine(path, ConfigFile));
+        var architecture = wanted(ReadArchitecture(config, Path.Combine(path, ConfigFile)));
         try
         {
             var model = architecture.Build(ReadWeights(path, architecture, device, dtype, forSampling));
@@ -222,6 +230,11 @@ public static class PolicyDirectory
         if (unknown.Count > 0)
         {
             throw new PolicyException($"The policy {path} has tensors that a {architecture.ModelType} of its config.json does not know: {Some(unknown)}.");
+        }
+
+        if (shapes.TryGetValue(Architecture.Score, out var score) && !read.ContainsKey(score.Name))
+        {
+            read[score.Name] = zeros(score.Shape, dtype, device);
         }
 
         var missing = architecture.Parameters.Select(parameter => parameter.Name).Where(name => !read.ContainsKey(name)).ToList();

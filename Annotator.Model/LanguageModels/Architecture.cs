@@ -24,6 +24,30 @@ public sealed record Architecture(
     Func<string, string?> CanonicalName,
     Func<IReadOnlyDictionary<string, Tensor>, LanguageModel> Build)
 {
+    /// <summary>The scalar head, (1, C), as transformers names it.</summary>
+    public const string Score = "score.weight";
+
+    /// <summary>
+    /// The same trunk with a scalar head in place of the language head: transformers' …ForSequenceClassification with one
+    /// label. Files of language models fit it too; their head is passed over.
+    /// </summary>
+    public Architecture WithScore()
+    {
+        var ofLanguageModel = CanonicalName;
+        return this with
+        {
+            Parameters =
+            [
+                .. Parameters.Where(parameter => !IsLanguageHead(parameter.Name)),
+                new(Score, [1, Parameters[0].Shape[1]], 0, 0),                                    // the first is the token embedding, [V, C]
+            ],
+            CanonicalName = name => IsLanguageHead(name) ? null : name == Score ? Score : ofLanguageModel(name),
+        };
+
+        static bool IsLanguageHead(string name) =>
+            name.StartsWith("lm_head.", StringComparison.Ordinal) || name.StartsWith("embed_out.", StringComparison.Ordinal);
+    }
+
     /// <summary>Reads config.json.</summary>
     /// <exception cref="NotSupportedException">An architecture, or a variant of one, that is not known here.</exception>
     /// <exception cref="FormatException">A key is missing or of the wrong kind.</exception>

@@ -126,7 +126,8 @@ public sealed record Gpt2Config
 public sealed class Gpt2 : LanguageModel
 {
     private readonly Gpt2Config _config;
-    private readonly Tensor _tokens, _positions, _normWeight, _normBias, _head;
+    private readonly Tensor _tokens, _positions, _normWeight, _normBias;
+    private readonly Tensor? _head;
     private readonly Gpt2Block[] _blocks;
 
     /// <param name="config">The shape.</param>
@@ -139,7 +140,7 @@ public sealed class Gpt2 : LanguageModel
         _positions = parameters["transformer.wpe.weight"];
         _normWeight = parameters["transformer.ln_f.weight"];
         _normBias = parameters["transformer.ln_f.bias"];
-        _head = config.TiedHead ? _tokens : parameters["lm_head.weight"];
+        _head = config.TiedHead ? _tokens : parameters.GetValueOrDefault("lm_head.weight");
         _blocks = [.. Enumerable.Range(0, config.Layers).Select(i => new Gpt2Block(this, i))];
     }
 
@@ -155,7 +156,7 @@ public sealed class Gpt2 : LanguageModel
 
     public override int HeadWidth => _config.Width / _config.Heads;
 
-    public override Tensor Logits(Tensor hidden) => Projection.Linear(hidden, _head);
+    public override Tensor Logits(Tensor hidden) => Projection.Linear(hidden, _head ?? throw NoLanguageHead());
 
     protected override Tensor Embed(Tensor ids, Tensor positions) => Drop(Rows(_tokens, ids) + Rows(_positions, positions));
 

@@ -129,7 +129,8 @@ public sealed record GptJConfig
 public sealed class GptJ : LanguageModel
 {
     private readonly GptJConfig _config;
-    private readonly Tensor _tokens, _normWeight, _normBias, _head, _headBias;
+    private readonly Tensor _tokens, _normWeight, _normBias;
+    private readonly Tensor? _head, _headBias;
     private readonly GptJBlock[] _blocks;
 
     /// <param name="config">The shape.</param>
@@ -141,8 +142,8 @@ public sealed class GptJ : LanguageModel
         _tokens = parameters["transformer.wte.weight"];
         _normWeight = parameters["transformer.ln_f.weight"];
         _normBias = parameters["transformer.ln_f.bias"];
-        _head = config.TiedHead ? _tokens : parameters["lm_head.weight"];
-        _headBias = parameters["lm_head.bias"];
+        _head = config.TiedHead ? _tokens : parameters.GetValueOrDefault("lm_head.weight");
+        _headBias = parameters.GetValueOrDefault("lm_head.bias");
         _blocks = [.. Enumerable.Range(0, config.Layers).Select(i => new GptJBlock(this, i))];
     }
 
@@ -158,7 +159,7 @@ public sealed class GptJ : LanguageModel
 
     public override int HeadWidth => _config.Width / _config.Heads;
 
-    public override Tensor Logits(Tensor hidden) => Projection.Linear(hidden, _head, _headBias);
+    public override Tensor Logits(Tensor hidden) => Projection.Linear(hidden, _head ?? throw NoLanguageHead(), _headBias);
 
     protected override RotaryEmbedding Rotary => _config.Rotary;
 

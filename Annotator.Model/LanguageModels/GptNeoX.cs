@@ -136,7 +136,8 @@ public sealed record GptNeoXConfig
 public sealed class GptNeoX : LanguageModel
 {
     private readonly GptNeoXConfig _config;
-    private readonly Tensor _tokens, _normWeight, _normBias, _head;
+    private readonly Tensor _tokens, _normWeight, _normBias;
+    private readonly Tensor? _head;
     private readonly GptNeoXBlock[] _blocks;
 
     /// <param name="config">The shape.</param>
@@ -148,7 +149,7 @@ public sealed class GptNeoX : LanguageModel
         _tokens = parameters["gpt_neox.embed_in.weight"];
         _normWeight = parameters["gpt_neox.final_layer_norm.weight"];
         _normBias = parameters["gpt_neox.final_layer_norm.bias"];
-        _head = config.TiedHead ? _tokens : parameters["embed_out.weight"];
+        _head = config.TiedHead ? _tokens : parameters.GetValueOrDefault("embed_out.weight");
         _blocks = [.. Enumerable.Range(0, config.Layers).Select(i => new GptNeoXBlock(this, i))];
     }
 
@@ -164,7 +165,7 @@ public sealed class GptNeoX : LanguageModel
 
     public override int HeadWidth => _config.Width / _config.Heads;
 
-    public override Tensor Logits(Tensor hidden) => Projection.Linear(hidden, _head);
+    public override Tensor Logits(Tensor hidden) => Projection.Linear(hidden, _head ?? throw NoLanguageHead());
 
     protected override RotaryEmbedding Rotary => _config.Rotary;
 

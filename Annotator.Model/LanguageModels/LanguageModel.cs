@@ -142,6 +142,9 @@ public abstract class LanguageModel : IDisposable
     /// <summary>The norm after the last block.</summary>
     protected abstract Tensor Norm(Tensor x);
 
+    /// <summary>What <see cref="Logits"/> throws in a model that scores sequences (<see cref="Architecture.WithScore"/>).</summary>
+    protected static InvalidOperationException NoLanguageHead() => new("This model has a scalar head in place of the language head, so it has no logits.");
+
     /// <summary>Rows of a table of embeddings.</summary>
     /// <param name="table">(rows, C).</param>
     /// <param name="indices">Any shape, int64.</param>

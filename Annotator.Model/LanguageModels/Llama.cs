@@ -180,7 +180,8 @@ public sealed record LlamaConfig
 public sealed class Llama : LanguageModel
 {
     private readonly LlamaConfig _config;
-    private readonly Tensor _tokens, _norm, _head;
+    private readonly Tensor _tokens, _norm;
+    private readonly Tensor? _head;
     private readonly LlamaBlock[] _blocks;
 
     /// <param name="config">The shape.</param>
@@ -191,7 +192,7 @@ public sealed class Llama : LanguageModel
         _config = config;
         _tokens = parameters["model.embed_tokens.weight"];
         _norm = parameters["model.norm.weight"];
-        _head = config.TiedHead ? _tokens : parameters["lm_head.weight"];
+        _head = config.TiedHead ? _tokens : parameters.GetValueOrDefault("lm_head.weight");
         _blocks = [.. Enumerable.Range(0, config.Layers).Select(i => new LlamaBlock(this, i))];
     }
 
@@ -207,7 +208,7 @@ public sealed class Llama : LanguageModel
 
     public override int HeadWidth => _config.HeadWidth;
 
-    public override Tensor Logits(Tensor hidden) => Projection.Linear(hidden, _head);
+    public override Tensor Logits(Tensor hidden) => Projection.Linear(hidden, _head ?? throw NoLanguageHead());
 
     protected override RotaryEmbedding Rotary => _config.Rotary;
 

@@ -10,7 +10,7 @@ public sealed record RoundData(
     IReadOnlyList<TokenComparison> Eval,
     IReadOnlyDictionary<string, int> Dropped)
 {
-    /// <summary>Reads preferences.jsonl as the policy sees it.</summary>
+    /// <summary>Reads preferences.jsonl, or a trl dataset, as the policy sees it.</summary>
     /// <exception cref="JsonLineException">A line is not a preference, or can't be put before this policy.</exception>
     public static RoundData Read(string preferences, Policy policy, RoundOptions options)
     {
@@ -19,7 +19,7 @@ public sealed record RoundData(
         var train = new List<TokenComparison>();
         var eval = new List<TokenComparison>();
         var dropped = new SortedDictionary<string, int>(StringComparer.Ordinal);
-        foreach (var (number, line) in JsonLines.ReadNumbered<PreferenceLine>(preferences))
+        foreach (var (number, line) in PreferenceFile.ReadNumbered(preferences))
         {
             try
             {
@@ -35,6 +35,21 @@ public sealed record RoundData(
             }
         }
         return new RoundData(train, eval, dropped);
+    }
+
+    /// <summary>
+    /// Where nothing is held out: moves a share of the prompts, each with all its comparisons, to <see cref="Eval"/>, so
+    /// that what is measured on was not seen in another comparison.
+    /// </summary>
+    /// <param name="share">Of the prompts, rounded; 0 leaves all.</param>
+    /// <param name="seed">Of the choice.</param>
+    public RoundData HoldOut(double share, int seed)
+    {
+        if (Eval.Count > 0)
+            return this;
+        var prompts = Train.GroupBy(comparison => string.Join(' ', comparison.Prompt)).ToList();
+        var heldOut = DataOrder.Batch(prompts.Count, prompts.Count, seed, step: 0)[..(int)Math.Round(share * prompts.Count)].SelectMany(index => prompts[index]).ToHashSet();
+        return this with { Train = [.. Train.Where(one => !heldOut.Contains(one))], Eval = [.. Train.Where(heldOut.Contains)] };
     }
 
     /// <summary>One line's token ids, or the reason why it can't be trained on.</summary>

@@ -56,6 +56,22 @@ public sealed class RoundDataTests : IDisposable
     }
 
     [Fact]
+    public void Held_out_are_whole_prompts_and_nothing_where_something_is_already()
+    {
+        var lines = Enumerable.Range(0, 30).Select(i => Line($"{(char)('a' + i % 10)}") with { Id = $"c-{i}" }).ToArray();
+        var data = Read(lines);
+
+        var split = data.HoldOut(0.2, seed: 5);
+
+        split.Eval.Select(one => one.Prompt[0]).Distinct().Count().ShouldBe(2);
+        split.Eval.Count.ShouldBe(6);
+        split.Train.Select(one => one.Prompt[0]).ShouldNotContain(split.Eval[0].Prompt[0]);
+        split.Train.Concat(split.Eval).Select(one => one.Id).ShouldBe(data.Train.Select(one => one.Id), ignoreOrder: true);
+        split.HoldOut(0.5, seed: 1).ShouldBe(split);
+        data.HoldOut(0, seed: 5).Eval.ShouldBeEmpty();
+    }
+
+    [Fact]
     public void Completions_that_nobody_ranked_are_left_out()
     {
         var line = Line("ab") with
