@@ -8,6 +8,7 @@ var root = new RootCommand("Annotator's language models: training, sampling and 
     SftCommand.Create(),
     DpoCommand.Create(),
     RewardCommand.Create(),
+    PpoCommand.Create(),
     ShortTakesCommand.Create(),
     SampleCommand.Create(),
     ServeCommand.Create(),

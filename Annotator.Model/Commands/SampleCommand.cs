@@ -14,7 +14,7 @@ public static class SampleCommand
     private static readonly Option<DirectoryInfo> PolicyOption = new("--policy") { Description = "The policy's directory.", Required = true };
     private static readonly Option<string?> Prompt = new("--prompt") { Description = "A text to continue." };
     private static readonly Option<string?> PromptIds = new("--prompt-ids") { Description = "Token ids to continue, divided by commas." };
-    private static readonly Option<FileInfo?> Input = new("--input") { Description = "JSONL of {\"prompt\":\"…\"} or {\"prompt_ids\":[…]}; each result then names its prompt_index, from 0." };
+    private static readonly Option<FileInfo?> Input = new("--input") { Description = "JSONL of {\"prompt\":\"…\"}, {\"text\":\"…\"} or {\"prompt_ids\":[…]}; each result then names its prompt_index, from 0." };
     private static readonly Option<int> N = new("--n") { Description = "Responses for each prompt.", DefaultValueFactory = _ => 4 };
     private static readonly Option<int> MaxTokens = new("--max-tokens") { Description = "Most tokens of a response.", DefaultValueFactory = _ => 64 };
     private static readonly Option<double> Temperature = new("--temperature") { Description = "0 takes the most probable token each time.", DefaultValueFactory = _ => 1 };
@@ -67,7 +67,7 @@ public static class SampleCommand
         using var policy = PolicyDirectory.OpenForSampling(arguments.GetRequiredValue(PolicyOption).FullName, LibTorch.PreferredDevice());
         if (options.Stop.Count > 0)
             policy.RequireTokenizer();
-        var ids = prompts.Select(prompt => Encode(policy, prompt, options.MaxTokens)).ToList();
+        var ids = prompts.Select(prompt => prompt.Encode(policy, options.MaxTokens)).ToList();
 
         var fromFile = arguments.GetValue(Input) is not null;
         try
@@ -84,7 +84,7 @@ public static class SampleCommand
     private static IReadOnlyList<PromptLine> Prompts(ParseResult arguments)
     {
         if (arguments.GetValue(Input) is { } file)
-            return [.. JsonLines.Read<PromptLine>(file.FullName).Select((line, index) => line with { Place = $"prompt {index} of {file.Name}: " })];
+            return PromptLine.Read(file.FullName);
         if (arguments.GetValue(Prompt) is { } text)
             return [new PromptLine { Prompt = text }];
         var ids = arguments.GetValue(PromptIds)!.Split(',', StringSplitOptions.TrimEntries);
@@ -99,12 +99,6 @@ public static class SampleCommand
         ];
     }
 
-    private static IReadOnlyList<int> Encode(Policy policy, PromptLine prompt, int maxTokens)
-    {
-        var ids = prompt.PromptIds ?? policy.RequireTokenizer().EncodePrompt(prompt.Prompt);
-        return Sampler.FaultOf(ids, policy, maxTokens) is { } fault ? throw new InvalidDataException(prompt.Place + fault.Message) : ids;
-    }
-
     private static void Write(JobConsole console, SampledResponse response, int n, int? prompts)
     {
         var line = new ResponseLine(
@@ -112,19 +106,6 @@ public static class SampleCommand
         var which = prompts is null ? "" : $"prompt {response.PromptIndex + 1} of {prompts}, ";
         console.Result(line, string.Create(CultureInfo.InvariantCulture,
             $"--- {which}response {response.Index + 1} of {n} ({response.FinishReason}, {response.TokenIds.Count} tokens, log p {response.LogProbability:F2})\n{(response.Text.Length > 0 ? response.Text : string.Join(',', response.TokenIds))}\n"));
-    }
-
-    /// <summary>A line of --input.</summary>
-    private sealed record PromptLine : ICheckedLine
-    {
-        public string? Prompt { get; init; }
-
-        public IReadOnlyList<int>? PromptIds { get; init; }
-
-        /// <summary>Where it stands, for the sentence about its fault.</summary>
-        internal string Place { get; init; } = "";
-
-        public string? Problem() => Prompt is null == PromptIds is null ? "a prompt line needs either \"prompt\" or \"prompt_ids\"." : null;
     }
 
     /// <summary>What --json writes.</summary>

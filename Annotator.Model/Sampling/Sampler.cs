@@ -37,17 +37,23 @@ public static class Sampler
     public static IEnumerable<SampledResponse> Sample(
         Policy policy, IReadOnlyList<IReadOnlyList<int>> prompts, int n, SamplingOptions options, CancellationToken cancellationToken = default)
     {
-        if (options.Fault() is { } fault)
-            throw new ArgumentException(fault.Message, fault.Name);
-        foreach (var prompt in prompts)
-        {
-            if (FaultOf(prompt, policy, options.MaxTokens) is { } promptFault)
-                throw new ArgumentException(promptFault.Message, nameof(prompts));
-        }
-
+        Check(policy, prompts, options);
         var groups = Enumerable.Range(0, prompts.Count)
             .SelectMany(p => Enumerable.Range(0, n).Select(i => new Growing(p, i, Begin(policy, prompts[p], i, options, cancellationToken))).Chunk(MaxRows));
         return Finish(policy, groups, cancellationToken);
+    }
+
+    /// <summary>
+    /// Samples one response for each prompt. Response i to prompt i draws from (seed, i), so that all are independent, those
+    /// to equal prompts too: what measurements and PPO ask for.
+    /// </summary>
+    /// <inheritdoc cref="Sample" />
+    public static IEnumerable<SampledResponse> SampleEach(
+        Policy policy, IReadOnlyList<IReadOnlyList<int>> prompts, SamplingOptions options, CancellationToken cancellationToken = default)
+    {
+        Check(policy, prompts, options);
+        var each = Enumerable.Range(0, prompts.Count).Select(i => new[] { new Growing(i, 0, Begin(policy, prompts[i], i, options, cancellationToken)) });
+        return Finish(policy, each, cancellationToken);
     }
 
     /// <summary>Why a policy can't continue a prompt; null if it can.</summary>
@@ -68,6 +74,17 @@ public static class Sampler
         return (long)promptTokenIds.Count + maxTokens > context
             ? new("context_length_exceeded", $"This policy's context is {context} tokens; the prompt has {promptTokenIds.Count} and max_tokens asks for {maxTokens} more. Shorten the prompt or lower max_tokens.")
             : null;
+    }
+
+    private static void Check(Policy policy, IReadOnlyList<IReadOnlyList<int>> prompts, SamplingOptions options)
+    {
+        if (options.Fault() is { } fault)
+            throw new ArgumentException(fault.Message, fault.Name);
+        foreach (var prompt in prompts)
+        {
+            if (FaultOf(prompt, policy, options.MaxTokens) is { } promptFault)
+                throw new ArgumentException(promptFault.Message, nameof(prompts));
+        }
     }
 
     private static ResponseInProgress Begin(

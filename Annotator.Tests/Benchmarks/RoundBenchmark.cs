@@ -16,12 +16,12 @@ public sealed class RoundBenchmark(ITestOutputHelper output)
     private const int HeldOutPairs = 200;
     private const int FreshSamples = 400;
 
-    private static readonly string Policy = Environment.GetEnvironmentVariable("ANNOTATOR_POLICY") ?? InRepository("data/policies/sft");
+    private static readonly string Policy = Environment.GetEnvironmentVariable("ANNOTATOR_POLICY") ?? Repository.EmbeddedPolicy;
 
     [Benchmark]
     public async Task A_round_on_two_hundred_preferences_teaches_the_embedded_policy_what_its_annotator_likes()
     {
-        var prompts = File.ReadLines(InRepository("data/prompts/film-reviews.jsonl"))
+        var prompts = File.ReadLines(Repository.Find("data/prompts/film-reviews.jsonl"))
             .Select(line => JsonNode.Parse(line)!["text"]!.GetValue<string>())
             .ToList();
         var trained = prompts.Where((_, index) => index % 2 == 0).ToList();
@@ -114,12 +114,4 @@ public sealed class RoundBenchmark(ITestOutputHelper output)
     }
 
     private void Report(FormattableString line) => output.WriteLine(line.ToString(CultureInfo.InvariantCulture));
-
-    private static string InRepository(string path)
-    {
-        var directory = new DirectoryInfo(AppContext.BaseDirectory);
-        while (directory is not null && !Path.Exists(Path.Combine(directory.FullName, path)))
-            directory = directory.Parent;
-        return Path.Combine(directory?.FullName ?? "", path);
-    }
 }

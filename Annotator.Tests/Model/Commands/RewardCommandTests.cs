@@ -1,0 +1,87 @@
+using System.Text.Json.Nodes;
+using Annotator.Model.Preferences;
+using Annotator.Tests.Fixtures;
+
+namespace Annotator.Tests.Model.Commands;
+
+/// <summary>From preferences to a reward model, and from that to a policy: <c>reward</c>, then <c>ppo</c>.</summary>
+public sealed class RewardCommandTests : IDisposable
+{
+    private readonly TemporaryDirectory _directory = new();
+
+    public void Dispose() => _directory.Dispose();
+
+    [Fact]
+    public async Task Preferences_make_a_reward_model_which_makes_a_policy()
+    {
+        var policy = TinyPolicy.WriteRandom(_directory["policy"]);
+        File.WriteAllLines(_directory["trl.jsonl"], Enumerable.Range(0, 40).Select(i => $$"""{"prompt":"Film {{i}}","chosen":" was good","rejected":" was bad {{i}}"}"""));
+        File.WriteAllLines(_directory["prompts.jsonl"], ["""{"prompt":"Film"}""", """{"text":"A story"}""", """{"prompt_ids":[65,66]}"""]);
+
+        var reward = await ModelVerb.Run(
+            "reward", "--policy", policy, "--data", _directory["trl.jsonl"], "--out", _directory["reward"], "--steps", "6", "--batch-size", "8", "--learning-rate", "3e-3", "--logging-steps", "3", "--json");
+
+        reward.ExitCode.ShouldBe(0, reward.Errors);
+        var lines = Lines(reward.Output);
+        lines.SkipLast(1).Select(line => line["step"]!.GetValue<int>()).ShouldBe([0, 3, 6]);
+        lines[0]["loss"]!.GetValue<double>().ShouldBe(Math.Log(2), 1e-6);
+        lines[^1]["train_comparisons"]!.GetValue<int>().ShouldBe(36);
+        lines[^1]["eval_comparisons"]!.GetValue<int>().ShouldBe(4);                               // a tenth of the prompts
+        lines[^1]["eval_accuracy"].ShouldNotBeNull();
+        lines[^1]["eval_expected_calibration_error"].ShouldNotBeNull();
+        File.ReadLines(_directory["reward/metrics.jsonl"]).Count().ShouldBe(3);
+
+        var ppo = await ModelVerb.Run(
+            "ppo", "--policy", policy, "--reward", _directory["reward"], "--prompts", _directory["prompts.jsonl"], "--out", _directory["ppo"],
+            "--steps", "2", "--batch-size", "8", "--mini-batch-size", "4", "--max-tokens", "6", "--json");
+
+        ppo.ExitCode.ShouldBe(0, ppo.Errors);
+        lines = Lines(ppo.Output);
+        lines.Select(line => line["step"]!.GetValue<int>()).ShouldBe([0, 1]);
+        lines[0]["objective/kl"]!.GetValue<double>().ShouldBe(0, 1e-4);
+        File.ReadAllText(_directory["ppo/metrics.jsonl"]).ShouldBe(ppo.Output);
+        (await ModelVerb.Run("sample", "--policy", _directory["ppo"], "--prompt", "Film", "--max-tokens", "3")).ExitCode.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task A_round_directory_is_read_with_its_own_split()
+    {
+        using var round = RoundFolder.Create();
+
+        var (exitCode, output, errors) = await ModelVerb.Run(
+            "reward", "--policy", Oracles.Find("models/gpt2"), "--data", round.Files.Root, "--out", _directory["reward"], "--steps", "1", "--json");
+
+        exitCode.ShouldBe(0, errors);
+        Lines(output)[^1]["eval_comparisons"]!.GetValue<int>().ShouldBe(RoundFolder.Preferences.Count(line => line.Split == PreferenceSplit.Eval));
+    }
+
+    [Theory]
+    [InlineData("batch_size must be ≥ 1; it is 0", "reward", "--policy", "p", "--data", "d", "--out", "o", "--batch-size", "0")]
+    [InlineData("--held-out-share must be in [0, 1)", "reward", "--policy", "p", "--data", "d", "--out", "o", "--held-out-share", "1")]
+    [InlineData("--data", "reward", "--policy", "p", "--out", "o")]
+    [InlineData("clip_range must be in (0, 1)", "ppo", "--policy", "p", "--reward", "r", "--prompts", "x", "--out", "o", "--clip-range", "1")]
+    [InlineData("--reward", "ppo", "--policy", "p", "--prompts", "x", "--out", "o")]
+    public async Task Wrong_arguments_exit_with_2_and_say_why(string reason, params string[] arguments)
+    {
+        var (exitCode, output, errors) = await ModelVerb.Run(arguments);
+
+        exitCode.ShouldBe(2);
+        output.ShouldBeEmpty();
+        errors.ShouldContain(reason);
+    }
+
+    [Fact]
+    public async Task A_policy_in_place_of_a_reward_model_fails_the_job_in_one_sentence()
+    {
+        var policy = TinyPolicy.WriteRandom(_directory["policy"]);
+        File.WriteAllText(_directory["prompts.jsonl"], """{"prompt":"Film"}""");
+
+        var (exitCode, _, errors) = await ModelVerb.Run("ppo", "--policy", policy, "--reward", policy, "--prompts", _directory["prompts.jsonl"], "--out", _directory["out"]);
+
+        exitCode.ShouldBe(1);
+        errors.ShouldContain("holds no reward model");
+        errors.ShouldNotContain("   at ");
+    }
+
+    private static List<JsonNode> Lines(string output) => [.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonNode.Parse(line)!)];
+}
