@@ -24,6 +24,9 @@ public sealed record TokenComparison
     /// <summary>Every strict preference.</summary>
     public IReadOnlyList<RankedPair> Pairs => _pairs ??= [.. Ranking.Pairs()];
 
+    /// <summary>The prompt with each completion, as a sequence of its own.</summary>
+    public IEnumerable<TokenSequence> Sequences => Completions.Select(completion => new TokenSequence(Prompt, completion));
+
     /// <summary>What it holds: the prompt, which is computed once, and each completion.</summary>
     public int Tokens => Prompt.Length + Completions.Sum(completion => completion.Length);
 
