@@ -17,6 +17,8 @@ public sealed class RewardModelTests : IDisposable
 
     public static TheoryData<string> Families => [.. Oracles.Models];
 
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
     public void Dispose() => _directory.Dispose();
 
     [Theory]
@@ -24,15 +26,15 @@ public sealed class RewardModelTests : IDisposable
     public void Of_every_family_a_saved_reward_model_comes_back_as_a_sequence_classifier_of_hugging_face(string name)
     {
         using var model = RewardModel.FromPolicy(Oracles.Find($"models/{name}"));
-        model.Score(Sequences).ShouldBe([0, 0, 0]);                                               // the head begins at zero
+        model.Score(Sequences, Cancel).ShouldBe([0, 0, 0]);                                               // the head begins at zero
         SetHead(model);
         model.Mean = 0.25;
-        var scores = model.Score(Sequences);
+        var scores = model.Score(Sequences, Cancel);
 
         model.Save(_directory["reward"]);
 
         using var again = RewardModel.Open(_directory["reward"]);
-        again.Score(Sequences).ShouldBe(scores, 1e-6);
+        again.Score(Sequences, Cancel).ShouldBe(scores, 1e-6);
         var config = JsonNode.Parse(File.ReadAllText(_directory["reward/config.json"]))!;
         config["architectures"]!.AsArray().Single()!.ToString().ShouldBe(config["model_type"]!.ToString() switch
         {
@@ -58,7 +60,7 @@ public sealed class RewardModelTests : IDisposable
         using var scope = NewDisposeScope();
         using var noGradients = no_grad();
 
-        var scores = model.Score(Sequences);
+        var scores = model.Score(Sequences, Cancel);
 
         foreach (var (sequence, score) in Sequences.Zip(scores))
         {
