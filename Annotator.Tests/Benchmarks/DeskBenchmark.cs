@@ -12,14 +12,15 @@ using Microsoft.Playwright;
 namespace Annotator.Tests.Benchmarks;
 
 /// <summary>
-/// From the key to the judgment committed and the next comparison ready, with twenty annotators at the desk's operations
-/// and one in a real browser, 50 s a case. In the repository root:
+/// From the key to the judgment committed and the next comparison ready, with fifty annotators at the desk's operations and
+/// one in a real browser, against 100,000 comparisons, a minute and a half a case. In the repository root:
 /// <code>ANNOTATOR_BENCHMARKS=1 dotnet run --project Annotator.Tests -- -class "*DeskBenchmark" -showLiveOutput</code>
 /// The round trains the embedded policy.
 /// </summary>
 public sealed class DeskBenchmark(Fixtures.Browser browser)
 {
-    private const int Annotators = 20;
+    private const int Annotators = 50;
+    private const int Comparisons = 100_000;
     private const int JudgmentsEach = 40;
     private const int JudgmentsInBrowser = 30;
     private const int EarlierJudgmentsEach = 200;
@@ -31,7 +32,7 @@ public sealed class DeskBenchmark(Fixtures.Browser browser)
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Benchmark]
-    public Task A_key_is_answered_before_anybody_notices() => MeasureAsync(whileARoundRuns: false, p50Limit: 30, p99Limit: 100);
+    public Task A_key_is_answered_before_anybody_notices() => MeasureAsync(whileARoundRuns: false, p50Limit: 30, p99Limit: 120);
 
     [Benchmark]
     public Task A_key_is_answered_in_time_while_a_round_runs() => MeasureAsync(whileARoundRuns: true, p50Limit: 250, p99Limit: 250);
@@ -53,8 +54,8 @@ public sealed class DeskBenchmark(Fixtures.Browser browser)
         }
 
         Console.WriteLine(whileARoundRuns ? "While a round runs, key → committed and next ready:" : "Key → committed and next ready:");
-        Console.WriteLine($"  20 annotators, 0.3–1.5 s a judgment   {atDesk}");
-        Console.WriteLine($"  20 annotators at the same instant     {burst}");
+        Console.WriteLine($"  {Annotators} annotators, 0.3–1.5 s a judgment   {atDesk}");
+        Console.WriteLine($"  {Annotators} annotators at the same instant     {burst}");
         Console.WriteLine($"  one more, in a browser                {inBrowser}   (to the pixels' DOM and back, without the highlight)");
         atDesk.Percentile(50).ShouldBeLessThanOrEqualTo(p50Limit);
         atDesk.Percentile(99).ShouldBeLessThanOrEqualTo(p99Limit);
@@ -70,20 +71,9 @@ public sealed class DeskBenchmark(Fixtures.Browser browser)
 
         await using var db = app.OpenDb();
         var study = db.StarterStudy();
-        db.AddComparisons(study.Id, ((Annotators + 1) * (JudgmentsEach + 15)) + JudgmentsInBrowser);
+        LargeStudy.AddOpenComparisons(db, study.Id, Comparisons);
         // A study that has gone on for a while: counting must not get slow.
-        var judged = db.AddComparisons(study.Id, Annotators * EarlierJudgmentsEach);
-        foreach (var (i, comparison) in judged.Index())
-        {
-            comparison.JudgmentCount = 1;
-            db.Judgments.Add(new()
-            {
-                ComparisonId = comparison.Id, StudyId = study.Id, PolicyId = comparison.PolicyId, PromptId = comparison.PromptId, AnnotatorId = people[i % Annotators].Current.Id, Verdict = Verdict.Ranked, Ranking = [[0], [1]],
-                SidesShown = [0, 1], Seconds = 5, GuidelinesVersion = 1, RequestId = Guid.NewGuid(), CreatedAt = DateTime.UtcNow.AddDays(-1),
-            });
-        }
-
-        await db.SaveChangesAsync(Cancel);
+        LargeStudy.Judge(db, study.Id, [.. people.Select(person => person.Current.Id)], EarlierJudgmentsEach);
         return [.. people.Select(person => new Seat(person.Current, study.Id))];
     }
 

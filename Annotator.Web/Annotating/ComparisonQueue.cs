@@ -14,6 +14,9 @@ internal sealed class ComparisonQueue(AnnotatorDbContext db, SideOrder order, lo
     /// <summary>A repeat comes after at least this many other judgments.</summary>
     public const int RepeatDistance = 20;
 
+    /// <summary>In steps; a longer one is noted down, which costs a row written.</summary>
+    private const int LongestWalk = 16;
+
     /// <summary>Takes away what has expired, the annotator's own too: whoever comes first has the place.</summary>
     public async Task SweepAsync(CancellationToken cancel)
     {
@@ -96,35 +99,46 @@ internal sealed class ComparisonQueue(AnnotatorDbContext db, SideOrder order, lo
     /// <summary>
     /// The first comparison of the queue with an open place whose prompt the annotator has neither judged, skipped nor on
     /// the desk under the same policy. The walk goes from prompt to prompt along one index and stops at the first that is
-    /// free: it passes over the prompts that this annotator has seen under the policy, and over nothing else.
+    /// free. What it passed over is noted down once it is more than a few, so that the next walk passes over it in one step:
+    /// it takes the same time whether the annotator has judged ten that still want other judgments, or a hundred thousand.
     /// </summary>
     private async Task<long?> OpenIdAsync(CancellationToken cancel)
     {
-        var found = await db.Database.SqlQuery<long>($"""
-            WITH RECURSIVE walk(Id, QueueOrder, Seen) AS (
-              SELECT c.Id, c.QueueOrder,
-                EXISTS (SELECT 1 FROM Judgments j WHERE j.AnnotatorId = {me} AND j.PolicyId = c.PolicyId AND j.PromptId = c.PromptId
-                  AND NOT j.IsSuperseded AND j.Verdict <> {(int)Verdict.Withdrawn})
-                OR EXISTS (SELECT 1 FROM Leases l JOIN Comparisons o ON o.Id = l.ComparisonId
-                  WHERE l.AnnotatorId = {me} AND l.StudyId = {study} AND o.PolicyId = c.PolicyId AND o.PromptId = c.PromptId)
-              FROM Comparisons c WHERE c.Id = (
-                SELECT n.Id FROM Comparisons n WHERE n.StudyId = {study} AND n.Purpose = 0 AND n.RetiredAt IS NULL AND n.OpenPlaces > 0
-                ORDER BY n.QueueOrder, n.Id LIMIT 1)
+        var walk = (await db.Database.SqlQuery<Walk>($"""
+            WITH RECURSIVE walk(Id, QueueOrder, SeenTo) AS (
+              SELECT NULL, NULL, -1
               UNION ALL
-              SELECT c.Id, c.QueueOrder,
-                EXISTS (SELECT 1 FROM Judgments j WHERE j.AnnotatorId = {me} AND j.PolicyId = c.PolicyId AND j.PromptId = c.PromptId
-                  AND NOT j.IsSuperseded AND j.Verdict <> {(int)Verdict.Withdrawn})
-                OR EXISTS (SELECT 1 FROM Leases l JOIN Comparisons o ON o.Id = l.ComparisonId
-                  WHERE l.AnnotatorId = {me} AND l.StudyId = {study} AND o.PolicyId = c.PolicyId AND o.PromptId = c.PromptId)
+              SELECT c.Id, c.QueueOrder, COALESCE(
+                (SELECT s.LastOrder FROM SeenStretches s WHERE s.StudyId = {study} AND s.AnnotatorId = {me}
+                  AND s.FirstOrder <= c.QueueOrder AND s.LastOrder >= c.QueueOrder ORDER BY s.FirstOrder DESC LIMIT 1),
+                (SELECT c.QueueOrder WHERE
+                  EXISTS (SELECT 1 FROM Judgments j WHERE j.AnnotatorId = {me} AND j.PolicyId = c.PolicyId AND j.PromptId = c.PromptId
+                    AND NOT j.IsSuperseded AND j.Verdict <> {(int)Verdict.Withdrawn})
+                  OR EXISTS (SELECT 1 FROM Leases l JOIN Comparisons o ON o.Id = l.ComparisonId
+                    WHERE l.AnnotatorId = {me} AND l.StudyId = {study} AND o.PolicyId = c.PolicyId AND o.PromptId = c.PromptId)))
               FROM walk w JOIN Comparisons c ON c.Id = (
                 SELECT n.Id FROM Comparisons n WHERE n.StudyId = {study} AND n.Purpose = 0 AND n.RetiredAt IS NULL AND n.OpenPlaces > 0
-                  AND n.QueueOrder > w.QueueOrder
+                  AND n.QueueOrder > w.SeenTo
                 ORDER BY n.QueueOrder, n.Id LIMIT 1)
-              WHERE w.Seen)
-            SELECT Id AS Value FROM walk WHERE NOT Seen
-            """).ToListAsync(cancel);
-        return found.Count > 0 ? found[0] : null;
+              WHERE w.SeenTo IS NOT NULL)
+            SELECT MAX(CASE WHEN SeenTo IS NULL THEN Id END) AS Id, MIN(QueueOrder) AS FirstOrder, MAX(SeenTo) AS SeenTo, COUNT(Id) AS Steps FROM walk
+            """).ToListAsync(cancel))[0];
+        if (walk.Steps > LongestWalk)
+        {
+            await db.Database.ExecuteSqlAsync($"""
+                DELETE FROM SeenStretches WHERE StudyId = {study} AND AnnotatorId = {me} AND FirstOrder <= {walk.SeenTo};
+                INSERT INTO SeenStretches (StudyId, AnnotatorId, FirstOrder, LastOrder) VALUES ({study}, {me}, {walk.FirstOrder}, {walk.SeenTo});
+                """, cancel);
+        }
+
+        return walk.Id;
     }
+
+    /// <summary>A walk along the queue.</summary>
+    /// <param name="Id">Of the comparison it led to; null if there is none.</param>
+    /// <param name="FirstOrder">Where it began; null if nothing is open.</param>
+    /// <param name="SeenTo">Up to here, there is nothing for the annotator.</param>
+    private sealed record Walk(long? Id, long? FirstOrder, long SeenTo, int Steps);
 
     /// <summary>By a keyed hash of what the annotator has done so far, so that asking again decides the same.</summary>
     private async Task<Lease?> GoldOrRepeatAsync(int held, DateTime until, CancellationToken cancel)

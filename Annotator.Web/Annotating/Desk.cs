@@ -158,8 +158,14 @@ public sealed partial class Desk(
     /// <summary>How many more the annotator may judge today; null = as many as there are.</summary>
     private async Task<int?> RoomAsync(AnnotatorDbContext db, Seat seat, CancellationToken cancel) =>
         !seat.BeyondTarget && await db.Studies.Where(s => s.Id == seat.StudyId).Select(s => s.Task.DailyTarget).SingleOrDefaultAsync(cancel) is { } target
-            ? target - (await CountAsync(db, seat, cancel)).Today
+            ? target - await TodayAsync(db, seat, cancel)
             : null;
+
+    private async Task<int> TodayAsync(AnnotatorDbContext db, Seat seat, CancellationToken cancel)
+    {
+        var startOfDay = seat.StartOfDay(Now);
+        return await Own(db, seat).CountAsync(j => j.CreatedAt >= startOfDay, cancel);
+    }
 
     private async Task<DeskCounts> CountAsync(AnnotatorDbContext db, Seat seat, CancellationToken cancel)
     {

@@ -20,6 +20,7 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
     public DbSet<ComparisonResponse> ComparisonResponses => Set<ComparisonResponse>();
     public DbSet<Judgment> Judgments => Set<Judgment>();
     public DbSet<Lease> Leases => Set<Lease>();
+    public DbSet<SeenStretch> SeenStretches => Set<SeenStretch>();
     public DbSet<Draft> Drafts => Set<Draft>();
     public DbSet<Round> Rounds => Set<Round>();
     public DbSet<AuditEntry> AuditEntries => Set<AuditEntry>();
@@ -30,6 +31,50 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
         Database.AutoSavepointsEnabled = false;
         return SaveChangesAsync(cancel);
     }
+
+    public override int SaveChanges(bool acceptAllChangesOnSuccess)
+    {
+        var opened = Opened();
+        var saved = base.SaveChanges(acceptAllChangesOnSuccess);
+        opened.ForEach(comparison => Database.ExecuteSql(CutStretches(comparison)));
+        return saved;
+    }
+
+    public override async Task<int> SaveChangesAsync(bool acceptAllChangesOnSuccess, CancellationToken cancellationToken = default)
+    {
+        var opened = Opened();
+        var saved = await base.SaveChangesAsync(acceptAllChangesOnSuccess, cancellationToken);
+        foreach (var comparison in opened)
+        {
+            await Database.ExecuteSqlAsync(CutStretches(comparison), cancellationToken);
+        }
+
+        return saved;
+    }
+
+    /// <summary>The comparisons that somebody may find with this save who might not have before: new ones, with a place more, off a desk.</summary>
+    private List<Comparison> Opened() =>
+    [
+        .. ChangeTracker.Entries<Comparison>()
+            .Where(entry => entry.Entity.Purpose == ComparisonPurpose.Train
+                && (entry.State == EntityState.Added
+                    || (entry.State == EntityState.Modified && entry.Entity.OpenPlaces > entry.OriginalValues.GetValue<int>(nameof(Comparison.OpenPlaces)))))
+            .Select(entry => entry.Entity)
+            .Union(ChangeTracker.Entries<Lease>().Where(entry => entry.State == EntityState.Deleted).Select(entry => entry.Entity.Comparison).OfType<Comparison>()),
+    ];
+
+    /// <summary>Whoever has not judged it finds it again: <see cref="SeenStretch"/>.</summary>
+    private static FormattableString CutStretches(Comparison opened) => $"""
+        INSERT INTO SeenStretches (StudyId, AnnotatorId, FirstOrder, LastOrder)
+        SELECT s.StudyId, s.AnnotatorId, {opened.QueueOrder + 1}, s.LastOrder FROM SeenStretches s
+        WHERE s.StudyId = {opened.StudyId} AND s.FirstOrder <= {opened.QueueOrder} AND s.LastOrder > {opened.QueueOrder}
+          AND NOT EXISTS (SELECT 1 FROM Judgments j WHERE j.AnnotatorId = s.AnnotatorId AND j.PolicyId = {opened.PolicyId} AND j.PromptId = {opened.PromptId}
+            AND NOT j.IsSuperseded AND j.Verdict <> {(int)Verdict.Withdrawn});
+        UPDATE SeenStretches AS s SET LastOrder = {opened.QueueOrder - 1}
+        WHERE s.StudyId = {opened.StudyId} AND s.FirstOrder <= {opened.QueueOrder} AND s.LastOrder >= {opened.QueueOrder}
+          AND NOT EXISTS (SELECT 1 FROM Judgments j WHERE j.AnnotatorId = s.AnnotatorId AND j.PolicyId = {opened.PolicyId} AND j.PromptId = {opened.PromptId}
+            AND NOT j.IsSuperseded AND j.Verdict <> {(int)Verdict.Withdrawn});
+        """;
 
     protected override void OnModelCreating(ModelBuilder builder)
     {
@@ -101,6 +146,13 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
             lease.HasKey(l => new { l.ComparisonId, l.AnnotatorId });
             lease.HasIndex(l => new { l.AnnotatorId, l.StudyId, l.ExpiresAt });
             lease.HasIndex(l => l.ExpiresAt);
+        });
+
+        builder.Entity<SeenStretch>(stretch =>
+        {
+            stretch.HasKey(s => new { s.StudyId, s.AnnotatorId, s.FirstOrder });
+            stretch.HasOne<Study>().WithMany().HasForeignKey(s => s.StudyId);
+            stretch.HasOne<Person>().WithMany().HasForeignKey(s => s.AnnotatorId);
         });
 
         builder.Entity<Draft>(draft =>

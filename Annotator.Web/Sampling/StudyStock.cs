@@ -135,6 +135,9 @@ public sealed class StudyStock(IDbContextFactory<AnnotatorDbContext> contexts, W
         var comparisons = sampled.Where(one => priorities.ContainsKey(one.PromptId))
             .Select(one => NewComparison(view, one, study.Task.Overlap, priorities[one.PromptId], now)).ToList();
         db.Comparisons.AddRange(comparisons);
+        // Each addition cuts the stretches it falls into: those of people who are away would only grow in number.
+        await db.SeenStretches.Where(s => s.StudyId == view.StudyId && !db.Users.Any(p => p.Id == s.AnnotatorId && p.LastAnnotatingAt >= now - AtWork))
+            .ExecuteDeleteAsync(cancellation);
         await db.SaveChangesAsync(cancellation);
         await transaction.CommitAsync(cancellation);
         return [.. comparisons.Select(c => c.Id)];

@@ -132,6 +132,8 @@ public sealed class StudyOperations(IDbContextFactory<AnnotatorDbContext> contex
         if (task.Overlap - study.Task.Overlap is var more and not 0)
         {
             await stock.ExecuteUpdateAsync(set => set.SetProperty(c => c.OpenPlaces, c => c.OpenPlaces + more), cancellation);
+            // What was full may be open again, to anybody.
+            await db.SeenStretches.Where(s => s.StudyId == study.Id).ExecuteDeleteAsync(cancellation);
         }
 
         if (task.ResponsesPerComparison != study.Task.ResponsesPerComparison)

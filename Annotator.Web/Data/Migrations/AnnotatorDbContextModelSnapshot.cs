@@ -563,6 +563,27 @@ namespace Annotator.Web.Data.Migrations
                     b.ToTable("Rounds");
                 });
 
+            modelBuilder.Entity("Annotator.Web.Data.SeenStretch", b =>
+                {
+                    b.Property<long>("StudyId")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("AnnotatorId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("FirstOrder")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("LastOrder")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("StudyId", "AnnotatorId", "FirstOrder");
+
+                    b.HasIndex("AnnotatorId");
+
+                    b.ToTable("SeenStretches");
+                });
+
             modelBuilder.Entity("Annotator.Web.Data.Study", b =>
                 {
                     b.Property<long>("Id")
@@ -1010,6 +1031,21 @@ namespace Annotator.Web.Data.Migrations
                     b.Navigation("StartedBy");
 
                     b.Navigation("Study");
+                });
+
+            modelBuilder.Entity("Annotator.Web.Data.SeenStretch", b =>
+                {
+                    b.HasOne("Annotator.Web.Data.Person", null)
+                        .WithMany()
+                        .HasForeignKey("AnnotatorId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+
+                    b.HasOne("Annotator.Web.Data.Study", null)
+                        .WithMany()
+                        .HasForeignKey("StudyId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
                 });
 
             modelBuilder.Entity("Annotator.Web.Data.Study", b =>

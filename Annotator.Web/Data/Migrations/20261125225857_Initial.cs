@@ -470,6 +470,32 @@ namespace Annotator.Web.Data.Migrations
                 });
 
             migrationBuilder.CreateTable(
+                name: "SeenStretches",
+                columns: table => new
+                {
+                    StudyId = table.Column<long>(type: "INTEGER", nullable: false),
+                    AnnotatorId = table.Column<string>(type: "TEXT", nullable: false),
+                    FirstOrder = table.Column<long>(type: "INTEGER", nullable: false),
+                    LastOrder = table.Column<long>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_SeenStretches", x => new { x.StudyId, x.AnnotatorId, x.FirstOrder });
+                    table.ForeignKey(
+                        name: "FK_SeenStretches_AspNetUsers_AnnotatorId",
+                        column: x => x.AnnotatorId,
+                        principalTable: "AspNetUsers",
+                        principalColumn: "Id",
+                        onDelete: ReferentialAction.Cascade);
+                    table.ForeignKey(
+                        name: "FK_SeenStretches_Studies_StudyId",
+                        column: x => x.StudyId,
+                        principalTable: "Studies",
+                        principalColumn: "Id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "Responses",
                 columns: table => new
                 {
@@ -727,6 +753,11 @@ namespace Annotator.Web.Data.Migrations
                 unique: true);
 
             migrationBuilder.CreateIndex(
+                name: "IX_SeenStretches_AnnotatorId",
+                table: "SeenStretches",
+                column: "AnnotatorId");
+
+            migrationBuilder.CreateIndex(
                 name: "IX_Studies_CurrentPolicyId",
                 table: "Studies",
                 column: "CurrentPolicyId");
@@ -819,6 +850,9 @@ namespace Annotator.Web.Data.Migrations
 
             migrationBuilder.DropTable(
                 name: "Rounds");
+
+            migrationBuilder.DropTable(
+                name: "SeenStretches");
 
             migrationBuilder.DropTable(
                 name: "AspNetRoles");

@@ -12,7 +12,7 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 namespace Annotator.Web.Data.Migrations
 {
     [DbContext(typeof(AnnotatorDbContext))]
-    [Migration("20261122200539_Initial")]
+    [Migration("20261125225857_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -566,6 +566,27 @@ namespace Annotator.Web.Data.Migrations
                     b.ToTable("Rounds");
                 });
 
+            modelBuilder.Entity("Annotator.Web.Data.SeenStretch", b =>
+                {
+                    b.Property<long>("StudyId")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("AnnotatorId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("FirstOrder")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("LastOrder")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("StudyId", "AnnotatorId", "FirstOrder");
+
+                    b.HasIndex("AnnotatorId");
+
+                    b.ToTable("SeenStretches");
+                });
+
             modelBuilder.Entity("Annotator.Web.Data.Study", b =>
                 {
                     b.Property<long>("Id")
@@ -1013,6 +1034,21 @@ namespace Annotator.Web.Data.Migrations
                     b.Navigation("StartedBy");
 
                     b.Navigation("Study");
+                });
+
+            modelBuilder.Entity("Annotator.Web.Data.SeenStretch", b =>
+                {
+                    b.HasOne("Annotator.Web.Data.Person", null)
+                        .WithMany()
+                        .HasForeignKey("AnnotatorId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+
+                    b.HasOne("Annotator.Web.Data.Study", null)
+                        .WithMany()
+                        .HasForeignKey("StudyId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
                 });
 
             modelBuilder.Entity("Annotator.Web.Data.Study", b =>

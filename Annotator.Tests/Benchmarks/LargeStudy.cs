@@ -1,0 +1,89 @@
+using Annotator.Tests.Fixtures;
+using Annotator.Web.Data;
+using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore;
+
+namespace Annotator.Tests.Benchmarks;
+
+/// <summary>Puts a study of any size into a database in seconds: rows copied within SQLite from a first one that the app's own code made.</summary>
+internal static class LargeStudy
+{
+    /// <summary>Adds comparisons in stock, each to a prompt of its own and with responses of its own.</summary>
+    public static void AddOpenComparisons(AnnotatorDbContext db, long studyId, int count)
+    {
+        ArgumentNullException.ThrowIfNull(db);
+        var first = db.AddComparisons(studyId, 1)[0];
+        var (prompt, policy) = (first.PromptId, db.Policies.Single(p => p.Id == first.PolicyId).Number);
+        var (positions, response) = (first.Responses.Count, first.Responses.Min(r => r.ResponseId));
+        using var bulk = Bulk(db);
+        bulk.CreateFunction("queue_order", (long id) => QueueOrder.Of(policy, 0, id), isDeterministic: true);
+        Copy(bulk, "Prompts", count - 1, $"Id = {prompt}", ("Id", $"{prompt} + n"), ("Text", "Text || ' ' || n"));
+        Copy(bulk, "Comparisons", count - 1, $"Id = {first.Id}",
+            ("Id", $"{first.Id} + n"), ("PromptId", $"{prompt} + n"), ("QueueOrder", $"queue_order({prompt} + n)"));
+        Copy(bulk, "Responses", count - 1, $"Id >= {response} AND Id < {response + positions}", ("Id", $"Id + {positions} * n"), ("PromptId", $"{prompt} + n"));
+        Copy(bulk, "ComparisonResponses", count - 1, $"ComparisonId = {first.Id}",
+            ("ComparisonId", $"{first.Id} + n"), ("ResponseId", $"ResponseId + {positions} * n"));
+    }
+
+    /// <summary>Has each annotator judge so many comparisons: the first ones of the queue that have an open place and were not judged by them.</summary>
+    public static void Judge(AnnotatorDbContext db, long studyId, IReadOnlyCollection<string> annotators, int each)
+    {
+        ArgumentNullException.ThrowIfNull(db);
+        ArgumentNullException.ThrowIfNull(annotators);
+        using var bulk = Bulk(db);
+        bulk.CreateFunction("new_guid", () => Guid.NewGuid().ToString().ToUpperInvariant());
+        foreach (var annotator in annotators)
+        {
+            Run(bulk, $"""
+                INSERT INTO Judgments (ComparisonId, StudyId, PolicyId, PromptId, AnnotatorId, Origin, Verdict, Ranking, Reasons, OrderUntouched,
+                  SidesShown, Seconds, GuidelinesVersion, IsSuperseded, RequestId, CreatedAt)
+                SELECT Id, StudyId, PolicyId, PromptId, '{annotator}', 0, 0, '[[0],[1]]', '[]', 0, '[0,1]', 5, 1, 0, new_guid(), '2026-02-01 12:00:00'
+                FROM Comparisons WHERE StudyId = {studyId} AND Purpose = 0 AND RetiredAt IS NULL AND OpenPlaces > 0
+                ORDER BY QueueOrder LIMIT {each};
+                UPDATE Comparisons SET OpenPlaces = OpenPlaces - 1, JudgmentCount = JudgmentCount + 1
+                WHERE Id IN (SELECT ComparisonId FROM Judgments WHERE AnnotatorId = '{annotator}' AND StudyId = {studyId});
+                """);
+        }
+    }
+
+    /// <summary>Copies the rows of a table that the condition names, so many times each; n counts the copies from 1.</summary>
+    private static void Copy(SqliteConnection bulk, string table, int times, string where, params (string Column, string Value)[] changed)
+    {
+        var columns = new List<string>();
+        using (var list = bulk.CreateCommand())
+        {
+            list.CommandText = $"SELECT name FROM pragma_table_info('{table}')";
+            using var reader = list.ExecuteReader();
+            while (reader.Read())
+            {
+                columns.Add(reader.GetString(0));
+            }
+        }
+
+        var values = columns.Select(column => changed.FirstOrDefault(change => change.Column == column).Value ?? $"\"{column}\"");
+        Run(bulk, $"""
+            WITH RECURSIVE copies(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM copies WHERE n < {times})
+            INSERT INTO {table} ({string.Join(", ", columns.Select(column => $"\"{column}\""))})
+            SELECT {string.Join(", ", values)} FROM copies CROSS JOIN {table} WHERE {where}
+            """);
+    }
+
+    /// <summary>A connection that waits for no disk: what a power cut would lose can be made again.</summary>
+    private static SqliteConnection Bulk(AnnotatorDbContext db)
+    {
+        var bulk = new SqliteConnection(db.Database.GetConnectionString() + ";Pooling=False");
+        bulk.Open();
+        Run(bulk, "PRAGMA synchronous=OFF; PRAGMA foreign_keys=OFF; PRAGMA cache_size=-400000");
+        return bulk;
+    }
+
+    private static void Run(SqliteConnection bulk, string sql)
+    {
+        using var command = bulk.CreateCommand();
+        command.CommandTimeout = 600;
+#pragma warning disable CA2100 // The benchmark's own words.
+        command.CommandText = sql;
+#pragma warning restore CA2100
+        command.ExecuteNonQuery();
+    }
+}
