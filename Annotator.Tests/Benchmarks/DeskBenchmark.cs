@@ -47,7 +47,9 @@ public sealed class DeskBenchmark(Fixtures.Browser browser)
         var inBrowser = new Latencies();
         var atDesk = new Latencies();
         var page = InBrowserAsync(app, inBrowser);
-        await Task.WhenAll([page, .. seats.Select(seat => AtDeskAsync(app, seat, atDesk))]);
+        // All have sat down before the first one judges: nobody opens fifty pages in one instant.
+        var sessions = await Task.WhenAll(seats.Select(seat => OpenAsync(app, seat)));
+        await Task.WhenAll([page, .. sessions.Select((session, seed) => AtDeskAsync(session, seed, atDesk))]);
         if (round?.Exited.IsCompleted == true)
         {
             Assert.Fail("The round ended before the measurement did: it says nothing.");
@@ -78,15 +80,16 @@ public sealed class DeskBenchmark(Fixtures.Browser browser)
     }
 
     /// <summary>One annotator, thinking between judgments; the session does what the page has it do, less the highlight.</summary>
-    private static async Task AtDeskAsync(WebApp app, Seat seat, Latencies latencies)
+    private static async Task AtDeskAsync(DeskSession session, int seed, Latencies latencies)
     {
-        var random = new Random(seat.Person.Name.GetHashCode(StringComparison.Ordinal));
-        await using var session = await OpenAsync(app, seat);
+        var random = new Random(seed);
         for (var i = 0; i < JudgmentsEach; i++)
         {
             await Task.Delay(random.Next(ShortestThoughtMs, LongestThoughtMs), Cancel);
             latencies.Add(await AnswerAsync(session));
         }
+
+        await session.DisposeAsync();
     }
 
     /// <summary>All press at once, ten times: the longest queue there can be.</summary>

@@ -23,6 +23,8 @@ internal static class LargeStudy
         Copy(bulk, "Responses", count - 1, $"Id >= {response} AND Id < {response + positions}", ("Id", $"Id + {positions} * n"), ("PromptId", $"{prompt} + n"));
         Copy(bulk, "ComparisonResponses", count - 1, $"ComparisonId = {first.Id}",
             ("ComparisonId", $"{first.Id} + n"), ("ResponseId", $"ResponseId + {positions} * n"));
+        // What came at once is put away at once, so that no measurement pays for it.
+        Run(bulk, "PRAGMA wal_checkpoint(TRUNCATE)");
     }
 
     /// <summary>Has each annotator judge so many comparisons: the first ones of the queue that have an open place and were not judged by them.</summary>
@@ -44,6 +46,8 @@ internal static class LargeStudy
                 WHERE Id IN (SELECT ComparisonId FROM Judgments WHERE AnnotatorId = '{annotator}' AND StudyId = {studyId});
                 """);
         }
+
+        Run(bulk, "PRAGMA wal_checkpoint(TRUNCATE)");
     }
 
     /// <summary>Copies the rows of a table that the condition names, so many times each; n counts the copies from 1.</summary>
