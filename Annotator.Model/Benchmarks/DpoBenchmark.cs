@@ -15,23 +15,28 @@ namespace Annotator.Model.Benchmarks;
 /// </summary>
 public static class DpoBenchmark
 {
-    private const int Pairs = 4, Steps = 2;
+    private const int Pairs = 4;
     private const double Beta = 0.1, LearningRate = 1e-6, MaxGradNorm = 10;
 
     /// <summary>Prompt, completion, and what the project asks of itself: times faster, share of the memory.</summary>
     private static readonly (int Prompt, int Completion, double Faster, double Memory)[] Shapes = [(256, 64, 2.6, 0.5), (128, 128, 1.9, 0.6)];
 
+    /// <summary>Steps are repeated for so long, and the best one counts.</summary>
+    private static readonly TimeSpan Measuring = TimeSpan.FromSeconds(20);
+
     /// <summary>All figures, each as soon as it is there.</summary>
-    public static IEnumerable<Figure> Run()
+    /// <param name="ofPrompt">Only shapes of so many tokens of prompt; null: all.</param>
+    public static IEnumerable<Figure> Run(int? ofPrompt)
     {
-        foreach (var (prompt, completion, faster, memory) in Shapes)
+        foreach (var (prompt, completion, faster, memory) in Shapes.Where(shape => ofPrompt is null || shape.Prompt == ofPrompt))
         {
             var name = $"prompt {prompt} + completions {completion}";
             var comparisons = Comparisons(prompt, completion);
             var limit = MachineLimits.MatrixProduct();
             yield return new($"{name}: matrix product, 2048³", limit / 1e9, "GFLOP/s");
+            var data = WithReference(comparisons);
             var reference = MeasureReference(comparisons);
-            var ours = MeasureOurs(comparisons);
+            var ours = MeasureOurs(data, checkpointing: false);
             var tokens = comparisons.Sum(one => one.Completions.Sum(ids => one.Prompt.Length + ids.Length));
             yield return new($"{name}: a step, reference algorithm", reference.Seconds, "s");
             yield return new($"{name}: a step, ours", ours.Seconds, "s");
@@ -43,7 +48,10 @@ public static class DpoBenchmark
             yield return new($"{name}: tokens of prompts and completions, ours", tokens / ours.Seconds, "tokens/s");
             yield return new($"{name}: its own matrix products, reference algorithm", ReferenceProducts(prompt, completion) / reference.Seconds / 1e9, "GFLOP/s", limit / 1e9, "matrix product");
             yield return new($"{name}: its own matrix products, ours", OurProducts(prompt, completion) / ours.Seconds / 1e9, "GFLOP/s", limit / 1e9, "matrix product");
-            yield return new($"{name}: gradients apart, relative", GradientDifference(comparisons), "", 1e-4, "at most");
+            yield return new($"{name}: gradients apart, relative", GradientDifference(comparisons, data), "", 1e-4, "at most");
+            var frugal = MeasureOurs(data, checkpointing: true);
+            yield return new($"{name}: a step, ours with activation checkpointing", frugal.Seconds, "s", ours.Seconds, "without");
+            yield return new($"{name}: peak memory, ours with activation checkpointing", frugal.Memory / 1e9, "GB", ours.Memory / 1e9, "without");
         }
     }
 
@@ -63,22 +71,20 @@ public static class DpoBenchmark
         return new(seconds, PeakMemory.Bytes() - before);
     }
 
-    private static Measured MeasureOurs(IReadOnlyList<TokenComparison> comparisons)
+    private static Measured MeasureOurs(RoundData data, bool checkpointing)
     {
-        var data = WithReference(comparisons);
         using var models = NewDisposeScope();
         var before = PeakMemory.Restart();
         using var policy = Model(seed: 1);
-        using var trainer = new DpoTrainer(policy, data, Options);
+        using var trainer = new DpoTrainer(policy, data, Options with { ActivationCheckpointing = checkpointing });
         var seconds = Best(() => trainer.Next(CancellationToken.None));
         return new(seconds, PeakMemory.Bytes() - before);
     }
 
     /// <summary>Of one batch at the same weights: ‖ours − reference's‖ / ‖reference's‖ over all parameters.</summary>
-    private static double GradientDifference(IReadOnlyList<TokenComparison> comparisons)
+    private static double GradientDifference(IReadOnlyList<TokenComparison> comparisons, RoundData data)
     {
         using var scope = NewDisposeScope();
-        var data = WithReference(comparisons);
         using var one = Model(seed: 1);
         using (var reference = Model(seed: 2))
         {
@@ -134,7 +140,7 @@ public static class DpoBenchmark
     {
         step();                                                                                   // the optimiser's state and the allocator's memory are there from here on
         var best = double.PositiveInfinity;
-        for (var i = 0; i < Steps; i++)
+        for (var started = Stopwatch.GetTimestamp(); double.IsInfinity(best) || Stopwatch.GetElapsedTime(started) < Measuring;)
         {
             var begun = Stopwatch.GetTimestamp();
             step();

@@ -10,6 +10,8 @@ public static class BenchmarkCommand
 {
     private static readonly Option<int> Threads = new("--threads") { Description = "0 for all cores.", DefaultValueFactory = _ => 2 };
 
+    private static readonly Option<int?> Prompt = new("--prompt") { Description = "Only the shape with so many tokens of prompt: 256 (and completions of 64) or 128 (and completions of 128)." };
+
     public static Command Create()
     {
         var decode = new Command("decode", "Sampling at the shape of GPT-2 124M with random weights, F32.") { Threads };
@@ -25,11 +27,11 @@ public static class BenchmarkCommand
             Start(arguments);
             Print(console, LoadBenchmark.Run(), cancellation);
         });
-        var dpo = new Command("dpo", "A DPO update at the shape of GPT-2 124M, F32, beside the reference algorithm's.") { Threads };
+        var dpo = new Command("dpo", "A DPO update at the shape of GPT-2 124M, F32, beside the reference algorithm's.") { Threads, Prompt };
         dpo.Run((arguments, console, cancellation) =>
         {
             Start(arguments);
-            Print(console, DpoBenchmark.Run(), cancellation);
+            Print(console, DpoBenchmark.Run(arguments.GetValue(Prompt)), cancellation);
         });
         return new Command("benchmark", "Measures speed and memory beside the limits of this machine.") { decode, load, dpo };
     }

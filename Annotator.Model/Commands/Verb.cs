@@ -65,7 +65,7 @@ public static class Verb
             await Console.Error.WriteLineAsync(e.Message);
             return WrongArguments;
         }
-        catch (Exception e) when (e is PolicyException or JsonLineException or IOException or UnauthorizedAccessException or InvalidDataException or ArithmeticException or DllNotFoundException)
+        catch (Exception e) when (e is PolicyException or JsonLineException or IOException or UnauthorizedAccessException or InvalidDataException or ArithmeticException or OutOfMemoryException or DllNotFoundException)
         {
             await Console.Error.WriteLineAsync(e.Message);
             return Failure;

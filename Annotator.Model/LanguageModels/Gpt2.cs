@@ -156,7 +156,11 @@ public sealed class Gpt2 : LanguageModel
 
     public override int HeadWidth => _config.Width / _config.Heads;
 
+    public override bool InputsFirst => true;
+
     public override Tensor Logits(Tensor hidden) => Projection.Linear(hidden, _head ?? throw NoLanguageHead());
+
+    protected override LanguageModel With(IReadOnlyDictionary<string, Tensor> parameters) => new Gpt2(_config, parameters);
 
     protected override Tensor Embed(Tensor ids, Tensor positions) => Drop(Rows(_tokens, ids) + Rows(_positions, positions));
 
@@ -200,7 +204,7 @@ public sealed class Gpt2 : LanguageModel
         private Tensor Attend(Tensor x, Pass pass)
         {
             var (rows, length) = (x.shape[0], x.shape[1]);
-            var qkv = Projection.Conv1D(x, _attentionWeight, _attentionBias)                                // (B, T, 3C)
+            var qkv = _model.Conv1D(x, _attentionWeight, _attentionBias)                                // (B, T, 3C)
                 .view(rows, length, 3, _model.KeyValueHeads, _model.HeadWidth)
                 .permute(2, 0, 3, 1, 4)                                                           // (3, B, heads, T, d)
                 .unbind(0);
@@ -211,13 +215,13 @@ public sealed class Gpt2 : LanguageModel
             }
 
             var attended = Attention.Attend(query, key, value, pass, _layer, _model.Dropout);     // (B, T, C)
-            return _model.Drop(Projection.Conv1D(attended, _projectionWeight, _projectionBias));
+            return _model.Drop(_model.Conv1D(attended, _projectionWeight, _projectionBias));
         }
 
         private Tensor FeedForward(Tensor x)
         {
-            var inner = _activation(Projection.Conv1D(x, _innerWeight, _innerBias));              // (B, T, 4C)
-            return _model.Drop(Projection.Conv1D(inner, _outerWeight, _outerBias));               // (B, T, C)
+            var inner = _activation(_model.Conv1D(x, _innerWeight, _innerBias));              // (B, T, 4C)
+            return _model.Drop(_model.Conv1D(inner, _outerWeight, _outerBias));               // (B, T, C)
         }
 
         private Tensor Norm(Tensor x, Tensor weight, Tensor bias) =>

@@ -163,6 +163,8 @@ public sealed class GptJ : LanguageModel
 
     protected override RotaryEmbedding Rotary => _config.Rotary;
 
+    protected override LanguageModel With(IReadOnlyDictionary<string, Tensor> parameters) => new GptJ(_config, parameters);
+
     protected override Tensor Embed(Tensor ids, Tensor positions) => Drop(Rows(_tokens, ids));
 
     protected override Tensor Block(int layer, Tensor x, Pass pass) => _blocks[layer].Forward(x, pass);
@@ -201,16 +203,16 @@ public sealed class GptJ : LanguageModel
             var query = pass.Rotation!.Apply(Heads(x, _query));                                   // (B, heads, T, d)
             var key = pass.Rotation.Apply(Heads(x, _key));
             var attended = Attention.Attend(query, key, Heads(x, _value), pass, _layer, _model.Dropout);
-            return _model.Drop(Projection.Linear(attended, _output));                             // (B, T, C)
+            return _model.Drop(_model.Linear(attended, _output));                             // (B, T, C)
         }
 
         private Tensor Heads(Tensor x, Tensor weight) =>
-            Projection.Linear(x, weight).view(x.shape[0], x.shape[1], -1, _model.HeadWidth).transpose(1, 2);
+            _model.Linear(x, weight).view(x.shape[0], x.shape[1], -1, _model.HeadWidth).transpose(1, 2);
 
         private Tensor FeedForward(Tensor x)
         {
-            var inner = _activation(Projection.Linear(x, _innerWeight, _innerBias));              // (B, T, inner)
-            return _model.Drop(Projection.Linear(inner, _outerWeight, _outerBias));               // (B, T, C)
+            var inner = _activation(_model.Linear(x, _innerWeight, _innerBias));              // (B, T, inner)
+            return _model.Drop(_model.Linear(inner, _outerWeight, _outerBias));               // (B, T, C)
         }
     }
 }

@@ -169,6 +169,8 @@ public sealed class GptNeoX : LanguageModel
 
     protected override RotaryEmbedding Rotary => _config.Rotary;
 
+    protected override LanguageModel With(IReadOnlyDictionary<string, Tensor> parameters) => new GptNeoX(_config, parameters);
+
     protected override Tensor Embed(Tensor ids, Tensor positions) => Drop(Rows(_tokens, ids));
 
     protected override Tensor Block(int layer, Tensor x, Pass pass) => _blocks[layer].Forward(x, pass);
@@ -214,19 +216,19 @@ public sealed class GptNeoX : LanguageModel
         private Tensor Attend(Tensor x, Pass pass)
         {
             // Each head's query, key and value lie side by side.
-            var parts = Projection.Linear(x, _attentionWeight, _attentionBias)                    // (B, T, 3C)
+            var parts = _model.Linear(x, _attentionWeight, _attentionBias)                    // (B, T, 3C)
                 .view(x.shape[0], x.shape[1], -1, 3 * _model.HeadWidth)
                 .transpose(1, 2)                                                                  // (B, heads, T, 3d)
                 .chunk(3, -1);
             var attended = Attention.Attend(
                 pass.Rotation!.Apply(parts[0]), pass.Rotation.Apply(parts[1]), parts[2], pass, _layer, _model.Dropout);
-            return _model.Drop(Projection.Linear(attended, _projectionWeight, _projectionBias));  // (B, T, C)
+            return _model.Drop(_model.Linear(attended, _projectionWeight, _projectionBias));  // (B, T, C)
         }
 
         private Tensor FeedForward(Tensor x)
         {
-            var inner = _activation(Projection.Linear(x, _innerWeight, _innerBias));              // (B, T, inner)
-            return _model.Drop(Projection.Linear(inner, _outerWeight, _outerBias));               // (B, T, C)
+            var inner = _activation(_model.Linear(x, _innerWeight, _innerBias));              // (B, T, inner)
+            return _model.Drop(_model.Linear(inner, _outerWeight, _outerBias));               // (B, T, C)
         }
 
         private Tensor Norm(Tensor x, Tensor weight, Tensor bias) =>

@@ -7,7 +7,7 @@ namespace Annotator.Model.LanguageModels;
 /// A decoder-only language model. Its parameters carry the names and layouts of Hugging Face checkpoints.
 /// Tensor code is synchronous and on one thread; results live in the caller's dispose scope.
 /// </summary>
-public abstract class LanguageModel : IDisposable
+public abstract partial class LanguageModel : IDisposable
 {
     /// <param name="parameters">By Hugging Face name; the model owns them from here on.</param>
     protected LanguageModel(IReadOnlyDictionary<string, Tensor> parameters)
@@ -37,6 +37,9 @@ public abstract class LanguageModel : IDisposable
 
     /// <summary>Width of one head.</summary>
     public abstract int HeadWidth { get; }
+
+    /// <summary>Whether the blocks keep their matrices as [in, out], where others have [out, in].</summary>
+    public virtual bool InputsFirst => false;
 
     /// <summary>Every trainable tensor by its Hugging Face name, in the order of the checkpoint; a tied head is not listed twice.</summary>
     public IReadOnlyDictionary<string, Tensor> Parameters { get; }

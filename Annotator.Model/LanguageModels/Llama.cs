@@ -212,6 +212,8 @@ public sealed class Llama : LanguageModel
 
     protected override RotaryEmbedding Rotary => _config.Rotary;
 
+    protected override LanguageModel With(IReadOnlyDictionary<string, Tensor> parameters) => new Llama(_config, parameters);
+
     protected override Tensor Embed(Tensor ids, Tensor positions) => Drop(Rows(_tokens, ids));
 
     protected override Tensor Block(int layer, Tensor x, Pass pass) => _blocks[layer].Forward(x, pass);
@@ -251,19 +253,19 @@ public sealed class Llama : LanguageModel
 
         private Tensor Attend(Tensor x, Pass pass)
         {
-            var query = pass.Rotation!.Apply(Heads(Projection.Linear(x, _query, _queryBias)));    // (B, heads, T, d)
-            var key = pass.Rotation.Apply(Heads(Projection.Linear(x, _key, _keyBias)));           // (B, key heads, T, d)
-            var value = Heads(Projection.Linear(x, _value, _valueBias));                          // (B, key heads, T, d)
+            var query = pass.Rotation!.Apply(Heads(_model.Linear(x, _query, _queryBias)));    // (B, heads, T, d)
+            var key = pass.Rotation.Apply(Heads(_model.Linear(x, _key, _keyBias)));           // (B, key heads, T, d)
+            var value = Heads(_model.Linear(x, _value, _valueBias));                          // (B, key heads, T, d)
             var attended = Attention.Attend(query, key, value, pass, _layer, _model.Dropout);     // (B, T, heads · d)
-            return _model.Drop(Projection.Linear(attended, _output, _outputBias));                // (B, T, C)
+            return _model.Drop(_model.Linear(attended, _output, _outputBias));                // (B, T, C)
 
             Tensor Heads(Tensor projected) => projected.view(x.shape[0], x.shape[1], -1, _model.HeadWidth).transpose(1, 2);
         }
 
         private Tensor FeedForward(Tensor x)
         {
-            var gate = _activation(Projection.Linear(x, _gate, _gateBias));                       // (B, T, inner)
-            return _model.Drop(Projection.Linear(gate * Projection.Linear(x, _up, _upBias), _down, _downBias));
+            var gate = _activation(_model.Linear(x, _gate, _gateBias));                       // (B, T, inner)
+            return _model.Drop(_model.Linear(gate * _model.Linear(x, _up, _upBias), _down, _downBias));
         }
     }
 }

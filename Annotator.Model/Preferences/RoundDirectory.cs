@@ -20,6 +20,9 @@ public sealed record RoundDirectory(string Root)
     /// <summary>The new policy as a Hugging Face directory; there only after success.</summary>
     public string Policy => Path.Combine(Root, "policy");
 
+    /// <summary>One <see cref="ReferenceLogpsLine"/> a line, written before the first update: later rounds with this reference need not compute them again.</summary>
+    public string ReferenceLogps => Path.Combine(Root, "reference_logps.jsonl");
+
     public string Result => Path.Combine(Root, "result.json");
 
     /// <summary>A path of options.json: absolute, or relative to the round directory.</summary>

@@ -103,7 +103,7 @@ public sealed record RoundOptions
     /// <summary>Comparisons per update.</summary>
     public int BatchSize { get; init; } = 16;
 
-    /// <summary>Comparisons per forward pass, 0 = the whole batch: memory, never the loss or the gradient.</summary>
+    /// <summary>Comparisons per forward pass, 0 = as many as have some 2,048 tokens together: memory, never the loss or the gradient.</summary>
     public int MicroBatchSize { get; init; }
 
     /// <summary>Passes over the data; <see cref="MaxSteps"/> > 0 overrides it.</summary>
@@ -144,15 +144,22 @@ public sealed record RoundOptions
     /// <summary>Weight each comparison's loss by its line's <c>weight</c>.</summary>
     public bool Weights { get; init; }
 
+    /// <summary>Keep each block's input alone, and compute the rest anew for the gradient: less memory, a third more work, the same gradient.</summary>
     public bool ActivationCheckpointing { get; init; }
 
-    /// <summary>0 = train all weights.</summary>
+    /// <summary>r of low-rank adapters, which are then all that is trained, and are merged into the weights at the end; 0 = train all weights.</summary>
     public int LoraRank { get; init; }
 
-    public double LoraAlpha { get; init; }
+    /// <summary>α of the adapters, whose product is scaled by α/r.</summary>
+    public double LoraAlpha { get; init; } = 16;
 
+    /// <summary>Projections by the last part of their names, or <c>all-linear</c>. Null = the usual ones of the family: c_attn, query_key_value, or q_proj and v_proj.</summary>
     public IReadOnlyList<string>? LoraTargetModules { get; init; }
 
+    /// <summary>
+    /// What the passes compute in, policy and reference alike; weights, averages and the result stay in float32. bfloat16 halves
+    /// the activations; on a CPU without instructions for it it is slower.
+    /// </summary>
     public TrainingDtype Dtype { get; init; } = TrainingDtype.Float32;
 
     public TrainingDevice Device { get; init; } = TrainingDevice.Auto;
@@ -212,9 +219,10 @@ public sealed record RoundOptions
         Require(MaxPromptLength is null or >= 1, $"max_prompt_length must be at least 1; it is {MaxPromptLength}");
         Require(MaxPromptLength is null || MaxLength is null || MaxPromptLength < MaxLength, $"max_prompt_length must be below max_length ({MaxLength}); it is {MaxPromptLength}");
         Require(Dropout is >= 0 and < 1, $"dropout must be in [0, 1); it is {Dropout}");
-        Require(LoraRank == 0, $"lora_rank must be 0: low-rank adapters are not built yet; it is {LoraRank}");
-        Require(!ActivationCheckpointing, "activation_checkpointing must be false: it is not built yet");
-        Require(Dtype == TrainingDtype.Float32, "dtype must be float32: training in bfloat16 is not built yet");
+        AtLeast0("lora_rank", LoraRank);
+        Above0("lora_alpha", LoraAlpha);
+        Require(LoraTargetModules is null or { Count: > 0 }, "lora_target_modules must name a module, or be left out; it is empty");
+        Require(Dtype == TrainingDtype.Float32 || LoraRank == 0, $"dtype must be float32 with low-rank adapters (lora_rank is {LoraRank})");
         AtLeast0("threads", Threads);
         return problems;
 

@@ -28,6 +28,15 @@ public sealed record RoundResult
     /// <summary>What was left out: the reason in words, and how many.</summary>
     public IReadOnlyDictionary<string, int> Dropped { get; init; } = new Dictionary<string, int>();
 
+    /// <summary>Completions trained on whose end was cut at max_length.</summary>
+    public int CutCompletions { get; init; }
+
+    /// <summary>What people should know before they trust the new policy, a sentence each.</summary>
+    public IReadOnlyList<string> Warnings { get; init; } = [];
+
+    /// <summary>Responses whose reference log-probability was not known and had to be computed.</summary>
+    public int ReferenceLogpsComputed { get; init; }
+
     /// <summary>The loss before the first update. With <c>sigmoid</c> and policy = reference it must be ln 2 = 0.6931.</summary>
     public double? Step0Loss { get; init; }
 

@@ -12,9 +12,9 @@ public static class ComparisonLogps
 
     /// <summary>Neighbouring comparisons that go through the model together.</summary>
     /// <param name="comparisons">Any number.</param>
-    /// <param name="most">Comparisons of a pass; 0: as many as their tokens allow.</param>
-    public static IEnumerable<IReadOnlyList<TokenComparison>> Passes(IEnumerable<TokenComparison> comparisons, int most = 0) =>
-        Together(comparisons, comparison => comparison.Tokens, TokensTogether, most);
+    /// <param name="count">Comparisons of a pass; 0: as many as have some 2,048 tokens together.</param>
+    public static IEnumerable<IReadOnlyList<TokenComparison>> Passes(IEnumerable<TokenComparison> comparisons, int count = 0) =>
+        count > 0 ? comparisons.Chunk(count) : Together(comparisons, comparison => comparison.Tokens, TokensTogether);
 
     /// <summary>The log-probabilities without gradients.</summary>
     /// <param name="model">The policy or the reference.</param>
@@ -35,15 +35,16 @@ public static class ComparisonLogps
     /// <param name="model">Its parameters require gradients.</param>
     /// <param name="pass">With N completions in all.</param>
     /// <param name="loss">A scalar from some of the comparisons and their log-probabilities; the total loss is the sum over all.</param>
+    /// <param name="checkpointing">Keep each block's input alone, and compute the rest anew for the gradient.</param>
     /// <param name="rows">Completion tokens whose logits are made together; 0: as many as fit in 64 MB.</param>
     /// <returns>Sums over completion tokens in nats, (N) in the comparisons' order, without gradients.</returns>
-    public static Tensor Learn(LanguageModel model, IReadOnlyList<TokenComparison> pass, Func<IReadOnlyList<TokenComparison>, Tensor, Tensor> loss, int rows = 0)
+    public static Tensor Learn(LanguageModel model, IReadOnlyList<TokenComparison> pass, Func<IReadOnlyList<TokenComparison>, Tensor, Tensor> loss, bool checkpointing = false, int rows = 0)
     {
         rows = rows > 0 ? rows : SequenceLogProbability.RowsTogether(model);
         using var scope = NewDisposeScope();
         var prompts = Shared(model, pass);
-        var hidden = SequenceLogProbability.Hidden(model, prompts);                               // (N tokens, C)
-        var seen = hidden.detach().requires_grad_();
+        var (hidden, backward) = model.HiddenToLearn(prompts, checkpointing);                     // (1, T, C)
+        var seen = hidden.view(-1, model.Width).index_select(0, prompts.Predictors).requires_grad_();   // (N tokens, C)
         List<Tensor> logps = [];
         var start = 0L;
         foreach (var some in Together(pass, CompletionTokens, rows))
@@ -53,7 +54,7 @@ public static class ComparisonLogps
             start += count;
         }
 
-        hidden.backward([seen.grad!]);
+        backward(zeros_like(hidden).view(-1, model.Width).index_add_(0, prompts.Predictors, seen.grad!, 1).view(hidden.shape));
         return cat([.. logps]).MoveToOuterDisposeScope();
     }
 
@@ -94,13 +95,13 @@ public static class ComparisonLogps
     private static int CompletionTokens(TokenComparison comparison) => comparison.Completions.Sum(completion => completion.Length);
 
     /// <summary>Neighbours whose sizes add up to no more than a limit, or one alone.</summary>
-    private static IEnumerable<IReadOnlyList<TokenComparison>> Together(IEnumerable<TokenComparison> comparisons, Func<TokenComparison, int> sizeOf, int limit, int most = 0)
+    private static IEnumerable<IReadOnlyList<TokenComparison>> Together(IEnumerable<TokenComparison> comparisons, Func<TokenComparison, int> sizeOf, int limit)
     {
         List<TokenComparison> together = [];
         var size = 0;
         foreach (var comparison in comparisons)
         {
-            if (together.Count > 0 && (size + sizeOf(comparison) > limit || together.Count == most))
+            if (together.Count > 0 && size + sizeOf(comparison) > limit)
             {
                 yield return together;
                 (together, size) = ([], 0);

@@ -92,8 +92,10 @@ public sealed class DpoRound(RoundDirectory directory, Action<RoundMetrics> repo
 
         using var policy = PolicyDirectory.Open(policyPath, device);
         var data = RoundData.Read(directory.Preferences, policy, options);
-        Result = Result with { Used = Counts(data), Dropped = data.Dropped };
+        Result = Result with { Used = Counts(data), Dropped = data.Dropped, CutCompletions = data.Cut };
         say($"{data.Train.Count} comparisons to train on, {data.Eval.Count} to measure on, {data.Dropped.Values.Sum()} left out");
+        foreach (var warning in RoundWarnings.Of(data))
+            Warn(warning);
         if (data.Train.Count == 0)
             throw new InvalidDataException($"No comparison is left to train on: {directory.Preferences} has {(data.Dropped.Count == 0 ? "none of split train" : string.Join(", ", data.Dropped.Select(drop => $"{drop.Value} {drop.Key}")))}.");
 
@@ -103,22 +105,26 @@ public sealed class DpoRound(RoundDirectory directory, Action<RoundMetrics> repo
         RemoveOutputs(fromStep: checkpoint?.Step ?? 0);
 
         data = WithReference(data, options, policy, referencePath, checkpoint, device, cancellation);
+        if (options.Dtype == TrainingDtype.Float32)
+            WriteReferenceLogps(data);
+        else
+            File.Delete(directory.ReferenceLogps);
         using var trainer = new DpoTrainer(policy.Model, data, options);
         var sameStart = Result.Hashes["policy"] == Result.Hashes["reference"];
         Result = Result with { MaxSteps = trainer.MaxSteps, ExpectedStep0Loss = sameStart ? trainer.LossAtReference() : null };
         if (checkpoint is not null)
         {
-            checkpoint.Restore(directory.Checkpoint, policy.Model, trainer.Optimizer);
-            trainer.Restore(checkpoint.NumTokens, checkpoint.Patience);
+            checkpoint.Restore(directory.Checkpoint, trainer);
             Result = Result with { Steps = checkpoint.Step, Step0Loss = checkpoint.Step0Loss };
             say($"going on from step {checkpoint.Step}");
         }
 
-        Loop(trainer, data, options, policy, cancellation);
+        Loop(trainer, data, options, cancellation);
+        trainer.Finish();
         Save(policy);
     }
 
-    private void Loop(DpoTrainer trainer, RoundData data, RoundOptions options, Policy policy, CancellationToken cancellation)
+    private void Loop(DpoTrainer trainer, RoundData data, RoundOptions options, CancellationToken cancellation)
     {
         using var metrics = new StreamWriter(directory.Metrics, append: true) { AutoFlush = true, NewLine = "\n" };
         try
@@ -135,12 +141,12 @@ public sealed class DpoRound(RoundDirectory directory, Action<RoundMetrics> repo
                     report(line);
                 }
                 if (!trainer.IsDone && options.CheckpointSteps > 0 && trainer.Step % options.CheckpointSteps == 0)
-                    SaveCheckpoint(trainer, data, policy);
+                    SaveCheckpoint(trainer, data);
             }
         }
         catch (OperationCanceledException)
         {
-            SaveCheckpoint(trainer, data, policy);
+            SaveCheckpoint(trainer, data);
             throw;
         }
     }
@@ -158,22 +164,42 @@ public sealed class DpoRound(RoundDirectory directory, Action<RoundMetrics> repo
         }
 
         List<TokenComparison> all = [.. data.Train, .. data.Eval];
+        var inBfloat16 = options.Dtype == TrainingDtype.Bfloat16;
+        if (inBfloat16)
+            all = all.ConvertAll(comparison => comparison with { ReferenceLogps = [.. comparison.Completions.Select(_ => (double?)null)] }); // Those given are float32's.
         var unknown = ReferenceLogProbabilities.CountUnknown(all);
+        Result = Result with { ReferenceLogpsComputed = unknown };
         if (unknown > 0)
             say($"reference log-probabilities of {unknown} responses");
         using var other = unknown == 0 || Result.Hashes["policy"] == Result.Hashes["reference"] ? null : PolicyDirectory.Open(referencePath, device);
         var reference = (other ?? policy).Model;
         if (reference.VocabularySize != policy.Model.VocabularySize)
             throw new InvalidDataException($"The reference {referencePath} has a vocabulary of {reference.VocabularySize} tokens, the policy one of {policy.Model.VocabularySize}: they must be of one family.");
-        var filled = ReferenceLogProbabilities.Fill(reference, all, options.MicroBatchSize, cancellation);
+        using var copy = inBfloat16 ? reference.CopyAs(ScalarType.BFloat16) : null;
+        var filled = ReferenceLogProbabilities.Fill(copy ?? reference, all, options.MicroBatchSize, cancellation);
         return data with { Train = [.. filled.Take(data.Train.Count)], Eval = [.. filled.Skip(data.Train.Count)] };
     }
+
+    /// <summary>For later rounds with this reference.</summary>
+    private void WriteReferenceLogps(RoundData data) => JsonLines.Write(
+        directory.ReferenceLogps,
+        data.Train.Concat(data.Eval).Where(comparison => comparison.Given.Any(place => place is not null)).Select(comparison => new ReferenceLogpsLine
+        {
+            Id = comparison.Id,
+            ReferenceLogps = [.. comparison.Given.Select(place => place is { } at ? comparison.ReferenceLogps[at] : null)],
+        }));
 
     private void CheckFirstLoss(double loss)
     {
         Result = Result with { Step0Loss = loss };
         if (Result.ExpectedStep0Loss is { } expected && Math.Abs(loss - expected) > Step0Tolerance)
-            say(FormattableString.Invariant($"warning: the first loss is {loss:F4}, but the policy is the reference, so it should be {expected:F4}: the reference_logp values given are not those of this reference"));
+            Warn(FormattableString.Invariant($"the first loss is {loss:F4}, but the policy is the reference, so it should be {expected:F4}: the reference_logp values given are not those of this reference"));
+    }
+
+    private void Warn(string warning)
+    {
+        Result = Result with { Warnings = [.. Result.Warnings, warning] };
+        say($"warning: {warning}");
     }
 
     /// <summary>A run leaves nothing of an earlier one behind but the lines of metrics that a resumed one goes on from.</summary>
@@ -193,7 +219,7 @@ public sealed class DpoRound(RoundDirectory directory, Action<RoundMetrics> repo
         IEnumerable<RoundMetrics> WholeLines() => new MetricsTail(directory.Metrics).ReadNew();
     }
 
-    private void SaveCheckpoint(DpoTrainer trainer, RoundData data, Policy policy)
+    private void SaveCheckpoint(DpoTrainer trainer, RoundData data)
     {
         new TrainingCheckpoint
         {
@@ -204,7 +230,7 @@ public sealed class DpoRound(RoundDirectory directory, Action<RoundMetrics> repo
             ReferenceLogps = [.. data.Train.Concat(data.Eval).SelectMany(comparison => comparison.ReferenceLogps).Select(logp => logp!.Value)],
             Step0Loss = Result.Step0Loss,
             Tensors = string.Create(CultureInfo.InvariantCulture, $"step-{trainer.Step}.safetensors"),
-        }.Write(directory.Checkpoint, policy.Model, trainer.Optimizer);
+        }.Write(directory.Checkpoint, trainer);
     }
 
     private void Save(Policy policy)

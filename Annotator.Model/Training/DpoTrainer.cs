@@ -28,6 +28,8 @@ public sealed class DpoTrainer : IDisposable
     private readonly RoundData _data;
     private readonly RoundOptions _options;
     private readonly Stopwatch _clock = Stopwatch.StartNew();
+    private readonly LowRankAdapters? _adapters;
+    private readonly LanguageModel _worker;                                                       // what runs: the policy, or its copy in bfloat16
     private long _comparisonsHere;
 
     /// <param name="policy">πθ; its parameters are changed. Disposed by the caller.</param>
@@ -39,8 +41,16 @@ public sealed class DpoTrainer : IDisposable
         StepsPerEpoch = DataOrder.StepsPerEpoch(data.Train.Count, options.BatchSize);
         MaxSteps = options.MaxSteps > 0 ? options.MaxSteps : (int)Math.Ceiling(options.NumTrainEpochs * StepsPerEpoch);
         policy.RequireGradients();
-        Optimizer = DpoOptimizer.Of(options, policy.Parameters);
+        _worker = options.Dtype == TrainingDtype.Bfloat16 ? policy.CopyAs(ScalarType.BFloat16) : policy;
+        _worker.RequireGradients();
+        if (options.LoraRank > 0)
+            _adapters = LowRankAdapters.Attach(policy, options.LoraRank, options.LoraAlpha, options.LoraTargetModules, options.Seed);
+        Trained = _adapters?.Parameters ?? policy.Parameters;
+        Optimizer = DpoOptimizer.Of(options, Trained);
     }
+
+    /// <summary>What the updates change: the policy's parameters, or the adapters beside them.</summary>
+    public IReadOnlyDictionary<string, Tensor> Trained { get; }
 
     public DpoOptimizer Optimizer { get; }
 
@@ -81,6 +91,7 @@ public sealed class DpoTrainer : IDisposable
     /// <exception cref="TrainingDivergedException">Nothing was changed.</exception>
     public RoundMetrics Next(CancellationToken cancellation)
     {
+        TakeWeights();
         var eval = EvaluateIfDue(cancellation);
         var patience = eval is null ? Patience : Patience.After(eval.Loss);
         var finished = Step >= MaxSteps || (_options.EarlyStoppingPatience > 0 && patience.Waited >= _options.EarlyStoppingPatience);
@@ -95,10 +106,15 @@ public sealed class DpoTrainer : IDisposable
             return line;
         }
 
-        var gradNorm = Optimizer.ClipGradients(_options.MaxGradNorm);
-        RequireFinite(gradNorm, "gradient");
         var learningRate = DpoLearningRate.At(_options.LrSchedulerType, _options.LearningRate, _options.WarmupSteps, MaxSteps, Step);
-        Optimizer.Update(learningRate);
+        var gradNorm = TrainingMemory.Update(() =>
+        {
+            GiveGradients();
+            var norm = Optimizer.ClipGradients(_options.MaxGradNorm);
+            RequireFinite(norm, "gradient");
+            Optimizer.Update(learningRate);
+            return norm;
+        });
 
         NumTokens += batch.Sum(comparison => (long)comparison.Tokens);
         _comparisonsHere += batch.Count;
@@ -106,7 +122,39 @@ public sealed class DpoTrainer : IDisposable
         return line with { GradNorm = gradNorm, LearningRate = learningRate };
     }
 
-    public void Dispose() => Optimizer.Dispose();
+    /// <summary>Puts what was trained into the policy's parameters, where it is not there already. No training after that.</summary>
+    public void Finish() => _adapters?.Merge();
+
+    public void Dispose()
+    {
+        Optimizer.Dispose();
+        _adapters?.Dispose();
+        if (_worker != _policy)
+            _worker.Dispose();
+    }
+
+    /// <summary>The updates are made on weights in Float32, as small ones vanish in bfloat16; the copy that runs follows them.</summary>
+    private void TakeWeights()
+    {
+        if (_worker == _policy)
+            return;
+        using var noGradients = no_grad();
+        foreach (var (name, parameter) in _worker.Parameters)
+            parameter.copy_(_policy.Parameters[name]);
+    }
+
+    private void GiveGradients()
+    {
+        if (_worker == _policy)
+            return;
+        using var scope = NewDisposeScope();
+        foreach (var (name, parameter) in _worker.Parameters)
+        {
+            if (parameter.grad is { } gradient)
+                _policy.Parameters[name].grad = gradient.to(ScalarType.Float32);
+            parameter.grad = null!;
+        }
+    }
 
     private List<TokenComparison> Batch(int step) =>
         [.. DataOrder.Batch(_data.Train.Count, _options.BatchSize, _options.Seed, step).Select(index => _data.Train[index])];
@@ -123,8 +171,8 @@ public sealed class DpoTrainer : IDisposable
     /// </summary>
     private PreferenceMeasures Pass(IReadOnlyList<TokenComparison> comparisons, bool learn, CancellationToken cancellation)
     {
-        _policy.Dropout = learn ? _options.Dropout : 0;
-        if (_policy.Dropout > 0)
+        _worker.Dropout = learn ? _options.Dropout : 0;
+        if (_worker.Dropout > 0)
             manual_seed(((long)_options.Seed << 32) | (uint)Step); // Like the data, the draws depend on the step alone.
 
         var total = comparisons.Sum(Weight);
@@ -134,9 +182,9 @@ public sealed class DpoTrainer : IDisposable
         {
             cancellation.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
-            var logps = learn                                                                     // (N)
-                ? ComparisonLogps.Learn(_policy, pass, (some, logps) => Share(some, logps, total))
-                : ComparisonLogps.Of(_policy, pass);
+            var logps = TrainingMemory.Pass(pass, () => learn                                     // (N)
+                ? ComparisonLogps.Learn(_worker, pass, (some, logps) => Share(some, logps, total), _options.ActivationCheckpointing)
+                : ComparisonLogps.Of(_worker, pass));
             using (no_grad())
                 loss += Share(pass, logps, total).to(ScalarType.Float64).item<double>();
             measures.AddRange(Measures(pass, logps));

@@ -23,7 +23,7 @@ public static class ReferenceLogProbabilities
         {
             cancellation.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
-            var logps = ComparisonLogps.Of(reference, pass).cpu().to(ScalarType.Float64).data<double>().ToArray();
+            var logps = TrainingMemory.Pass(pass, () => ComparisonLogps.Of(reference, pass)).cpu().to(ScalarType.Float64).data<double>().ToArray();
             var responses = pass.SelectMany(prompt => prompt.Completions.Select(completion => (prompt.Prompt, completion)));
             foreach (var (response, logp) in responses.Zip(logps))
                 known[response] = logp;

@@ -10,6 +10,9 @@ public sealed record RoundData(
     IReadOnlyList<TokenComparison> Eval,
     IReadOnlyDictionary<string, int> Dropped)
 {
+    /// <summary>Completions to train on whose end was cut at max_length.</summary>
+    public int Cut => Train.Sum(comparison => comparison.Cut);
+
     /// <summary>Reads preferences.jsonl, or a trl dataset, as the policy sees it.</summary>
     /// <exception cref="JsonLineException">A line is not a preference, or can't be put before this policy.</exception>
     public static RoundData Read(string preferences, Policy policy, RoundOptions options)
@@ -83,6 +86,9 @@ public sealed record RoundData(
             Completions = cut,
             Ranking = ranking,
             Weight = line.Weight,
+            Cut = cut.Zip(whole).Count(pair => pair.First.Length < pair.Second.Length),
+            Given = [.. line.Completions.Select((completion, index) => line.PromptTokenIds is not null && completion.TokenIds is not null
+                && ranked.IndexOf(index) is >= 0 and var place && cut[place].Length == whole[place].Length ? place : (int?)null)],
             // A given log-probability is that of the given ids, whole.
             ReferenceLogps = [.. ranked.Select((index, i) => line.Completions[index] is { TokenIds: not null } given && cut[i].Length == whole[i].Length ? given.ReferenceLogp : null)],
         }, null);

@@ -84,14 +84,9 @@ public static class SequenceLogProbability
     public static CompletionLogProbabilities Of(LanguageModel model, SharedPrompts prompts)
     {
         using var scope = NewDisposeScope();
-        var tokens = OfTargets(model, Hidden(model, prompts), prompts.Targets);
-        return new(tokens.MoveToOuterDisposeScope(), prompts.ResponseLengths);
+        var hidden = model.Hidden(prompts).view(-1, model.Width).index_select(0, prompts.Predictors);   // (N, C)
+        return new(OfTargets(model, hidden, prompts.Targets).MoveToOuterDisposeScope(), prompts.ResponseLengths);
     }
-
-    /// <summary>What the head sees: the hidden state before each token of each response.</summary>
-    /// <returns>(N, C).</returns>
-    public static Tensor Hidden(LanguageModel model, SharedPrompts prompts) =>
-        model.Hidden(prompts).view(-1, model.Width).index_select(0, prompts.Predictors);
 
     /// <summary>Rows whose logits are made together.</summary>
     public static int RowsTogether(LanguageModel model) => Math.Max(1, LogitsTogether / model.VocabularySize);

@@ -21,6 +21,15 @@ public sealed record TokenComparison
     /// <summary>log πref(y|x) of each completion in nats; null where it must still be computed.</summary>
     public required IReadOnlyList<double?> ReferenceLogps { get; init; }
 
+    /// <summary>Completions whose end was cut at max_length.</summary>
+    public int Cut { get; init; }
+
+    /// <summary>
+    /// For each completion of its line, in that one's order, where it stands in <see cref="Completions"/>; null where nobody
+    /// ranked it, or where its tokens are not just those that the line gives.
+    /// </summary>
+    public IReadOnlyList<int?> Given { get; init; } = [];
+
     /// <summary>Every strict preference.</summary>
     public IReadOnlyList<RankedPair> Pairs => _pairs ??= [.. Ranking.Pairs()];
 

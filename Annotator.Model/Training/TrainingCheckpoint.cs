@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Annotator.Model.Checkpoints;
-using Annotator.Model.LanguageModels;
 using Annotator.Model.Preferences;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -29,20 +28,23 @@ public sealed record TrainingCheckpoint
     /// <summary>The loss of step 0.</summary>
     public double? Step0Loss { get; init; }
 
-    /// <summary>Parameters (<c>policy/…</c>) and the optimiser's state (<c>optimizer/…</c>), a safetensors file beside this one.</summary>
+    /// <summary>What is trained (<c>policy/…</c>) and the optimiser's state (<c>optimizer/…</c>), a safetensors file beside this one.</summary>
     public required string Tensors { get; init; }
 
     /// <summary>Saves everything, replacing an earlier checkpoint.</summary>
-    public void Write(string directory, LanguageModel policy, DpoOptimizer optimizer)
+    public void Write(string directory, DpoTrainer trainer)
     {
         Directory.CreateDirectory(directory);
-        var tensors = policy.Parameters.Select(parameter => KeyValuePair.Create("policy/" + parameter.Key, parameter.Value))
-            .Concat(optimizer.State.Select(average => KeyValuePair.Create("optimizer/" + average.Key, average.Value)));
-        Safetensors.Write(Path.Combine(directory, Tensors), tensors);
+        var tensors = trainer.Trained.Select(parameter => KeyValuePair.Create("policy/" + parameter.Key, parameter.Value))
+            .Concat(trainer.Optimizer.State.Select(average => KeyValuePair.Create("optimizer/" + average.Key, average.Value)));
+        // Written beside even so: a run that was cancelled twice at one step would otherwise write over what its state.json names.
+        var file = Path.Combine(directory, Tensors);
+        Safetensors.Write(file + ".part", tensors);
+        File.Move(file + ".part", file, overwrite: true);
         var state = Path.Combine(directory, StateFile);
         File.WriteAllText(state + ".part", JsonSerializer.Serialize(this, JsonLines.Spelling));
         File.Move(state + ".part", state, overwrite: true);
-        foreach (var old in Directory.EnumerateFiles(directory, "*.safetensors").Where(file => Path.GetFileName(file) != Tensors))
+        foreach (var old in Directory.EnumerateFiles(directory).Where(name => name != file && name != state))
             File.Delete(old);
     }
 
@@ -65,18 +67,19 @@ public sealed record TrainingCheckpoint
 
     /// <summary>Puts the tensors back.</summary>
     /// <exception cref="InvalidDataException">The tensors' file is damaged.</exception>
-    public void Restore(string directory, LanguageModel policy, DpoOptimizer optimizer)
+    public void Restore(string directory, DpoTrainer trainer)
     {
         using var scope = NewDisposeScope();
         using var noGradients = no_grad();
         using var file = Safetensors.Open(Path.Combine(directory, Tensors));
-        foreach (var (name, parameter) in policy.Parameters)
+        foreach (var (name, parameter) in trainer.Trained)
             parameter.copy_(file.Read("policy/" + name));
         const string prefix = "optimizer/";
-        optimizer.Restore(
+        trainer.Optimizer.Restore(
             file.Entries.Keys.Where(name => name.StartsWith(prefix, StringComparison.Ordinal))
-                .ToDictionary(name => name[prefix.Length..], name => file.Read(name).to(policy.Device)),
+                .ToDictionary(name => name[prefix.Length..], name => file.Read(name).to(trainer.Trained.Values.First().device)),
             Step);
+        trainer.Restore(NumTokens, Patience);
     }
 
     private const string StateFile = "state.json";

@@ -14,9 +14,17 @@ public sealed class ModelVerb : IDisposable
         _errors = process.StandardError.ReadToEndAsync();
     }
 
-    public static ModelVerb Start(params IEnumerable<string> arguments)
+    public static ModelVerb Start(params IEnumerable<string> arguments) => Start("dotnet", [Program, .. arguments]);
+
+    /// <summary>With no more memory than this for what it writes to (<c>ulimit -d</c>).</summary>
+    public static ModelVerb StartLimited(int kilobytes, params IEnumerable<string> arguments) =>
+        Start("bash", ["-c", $"ulimit -d {kilobytes}; exec dotnet \"$@\"", "limited", Program, .. arguments]);
+
+    private static string Program => Path.Combine(AppContext.BaseDirectory, "Annotator.Model.dll");
+
+    private static ModelVerb Start(string program, IEnumerable<string> arguments)
     {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Annotator.Model.dll"), .. arguments])
+        var start = new ProcessStartInfo(program, arguments)
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,

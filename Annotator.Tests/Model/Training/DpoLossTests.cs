@@ -145,6 +145,23 @@ public sealed class DpoLossTests
     }
 
     [Fact]
+    public void A_ranking_of_two_is_a_pair()
+    {
+        var cases = Oracles.Json("dpo/plackett_luce.json")["cases"]!.AsArray().Where(one => one!["K"]!.GetValue<int>() == 2).ToList();
+        cases.ShouldNotBeEmpty();
+        foreach (var one in cases)
+        {
+            using var scope = NewDisposeScope();
+            var beta = one!["beta"]!.GetValue<double>();
+            var (policy, reference) = (tensor(Values(one["policy_logps"]![0]!)), tensor(Values(one["reference_logps"]![0]!)));
+            var (best, worst) = (one["ranking_best_first"]![0]![0]!.GetValue<int>(), one["ranking_best_first"]![0]![1]!.GetValue<int>());
+
+            DpoLoss.PlackettLuce(policy, reference, Ranking.Prefer(best, worst), beta).item<double>()
+                .ShouldBe(DpoLoss.Sigmoid(new(policy[best], policy[worst]), new(reference[best], reference[worst]), beta).item<double>(), 1e-12);
+        }
+    }
+
+    [Fact]
     public void In_a_tied_tier_each_item_competes_with_itself_and_all_lower_ones()
     {
         using var scope = NewDisposeScope();

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Annotator.Model.Checkpoints;
+using Annotator.Model.LanguageModels;
 using Annotator.Model.Preferences;
 using Annotator.Model.Training;
 using Annotator.Tests.Fixtures;
@@ -46,6 +47,9 @@ public sealed class DpoTrainerTests
                 var wanted = value!.GetValue<double>();
                 line[metric]!.GetValue<double>().ShouldBe(wanted, 1e-4 * Math.Abs(wanted) + 1e-5, $"{metric} of step {trainer.Step - 1}");
             }
+
+            if (trainer.Step == 1)
+                GradientsShouldBe(policy, run["first_step_grad_norm_per_parameter_float64"]!.AsObject());
         }
 
         trainer.IsDone.ShouldBeTrue();
@@ -164,6 +168,37 @@ public sealed class DpoTrainerTests
             .Message.ShouldContain("lower learning_rate");
     }
 
+    [Fact]
+    public void In_bfloat16_the_passes_are_rough_and_the_weights_are_not()
+    {
+        using var policy = PolicyDirectory.Open(Oracles.Find("models/gpt2"));
+        using var copy = policy.Model.CopyAs(ScalarType.BFloat16);
+        var pairs = Oracles.Json("dpo/trajectory_gpt2.json")["pairs"]!;
+        var options = Plain with { Dtype = TrainingDtype.Bfloat16, Optimizer = OptimizerName.Adamw, LearningRate = 1e-5, MaxSteps = 20 };
+        using var trainer = new DpoTrainer(policy.Model, Data(pairs, copy), options);
+
+        var lines = Enumerable.Range(0, 21).Select(_ => trainer.Next(CancellationToken.None)).ToList();
+
+        lines[0].Loss.ShouldBe(Math.Log(2), 1e-6);                                                // policy and reference in one precision
+        lines[^1].RewardsMargins.ShouldBeGreaterThan(lines[0].RewardsMargins);
+        using var scope = NewDisposeScope();
+        using var noGradients = no_grad();
+        var weight = policy.Model.Parameters["transformer.h.0.mlp.c_fc.weight"];
+        weight.dtype.ShouldBe(ScalarType.Float32);
+        using var before = PolicyDirectory.Open(Oracles.Find("models/gpt2"));
+        var moved = (weight - before.Model.Parameters["transformer.h.0.mlp.c_fc.weight"]).abs();
+        moved.max().item<float>().ShouldBeLessThan(3e-4f);                                        // 20 updates of 1e-5 each
+        moved.gt(0).to(ScalarType.Float32).mean().item<float>().ShouldBeGreaterThan(0.9f);        // none of them vanished
+    }
+
+    private static void GradientsShouldBe(Policy policy, JsonObject norms)
+    {
+        using var scope = NewDisposeScope();
+        var whole = Math.Sqrt(norms.Sum(norm => Math.Pow(norm.Value!.GetValue<double>(), 2)));
+        foreach (var (parameter, norm) in norms)
+            policy.Model.Parameters[parameter].grad!.norm().item<float>().ShouldBe((float)norm!.GetValue<double>(), 1e-5 * whole, parameter);
+    }
+
     private static List<RoundMetrics> FirstUpdates(RoundOptions options)
     {
         using var policy = PolicyDirectory.Open(Oracles.Find("models/gpt2"));
@@ -171,9 +206,11 @@ public sealed class DpoTrainerTests
         return [.. Enumerable.Range(0, 3).Select(_ => trainer.Next(CancellationToken.None))];
     }
 
-    private static RoundData Data(JsonNode pairs, Policy reference) => new(
+    private static RoundData Data(JsonNode pairs, Policy reference) => Data(pairs, reference.Model);
+
+    private static RoundData Data(JsonNode pairs, LanguageModel reference) => new(
         ReferenceLogProbabilities.Fill(
-            reference.Model,
+            reference,
             [.. pairs.AsArray().Select((pair, index) => new TokenComparison
             {
                 Id = $"pair {index}",

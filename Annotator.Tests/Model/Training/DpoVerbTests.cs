@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Annotator.Model.Checkpoints;
 using Annotator.Model.Policies;
 using Annotator.Model.Preferences;
 using Annotator.Tests.Fixtures;
@@ -6,6 +7,7 @@ using Annotator.Tests.Fixtures;
 namespace Annotator.Tests.Model.Training;
 
 /// <summary><c>Annotator.Model dpo --round DIR</c>, as a process.</summary>
+[Collection(TorchCollection.Name)]
 public sealed class DpoVerbTests
 {
     [Fact]
@@ -68,28 +70,91 @@ public sealed class DpoVerbTests
         round.Metrics.ShouldBe(metrics);
     }
 
+    public static TheoryData<string> ResumedOptions => ["rmsprop", "adamw", "lora", "activation checkpointing"];
+
     [Theory]
-    [InlineData(OptimizerName.Rmsprop)]
-    [InlineData(OptimizerName.Adamw)]
-    public async Task A_killed_round_resumes_to_the_same_bytes_as_one_that_was_let_alone(OptimizerName optimizer)
+    [MemberData(nameof(ResumedOptions))]
+    public async Task A_round_killed_again_and_again_ends_with_the_bytes_of_one_that_was_let_alone(string name)
     {
-        var options = RoundFolder.Options with { Optimizer = optimizer, MaxSteps = 60, Dropout = 0.1, EvalSteps = 7 };
+        var options = RoundFolder.Options with { MaxSteps = 40, Dropout = 0.1, EvalSteps = 7 };
+        options = name switch
+        {
+            "adamw" => options with { Optimizer = OptimizerName.Adamw, WeightDecay = 0.1 },
+            "lora" => options with { LoraRank = 2, LearningRate = 1e-2 },
+            "activation checkpointing" => options with { ActivationCheckpointing = true, MicroBatchSize = 2 },
+            _ => options,
+        };
         using var quiet = RoundFolder.Create(options);
         (await ModelVerb.Run("dpo", "--round", quiet.Files.Root)).ExitCode.ShouldBe(0);
 
+        // Before there is a checkpoint, between two, as likely as not while one is written, and while the policy is saved.
         using var killed = RoundFolder.Create(options);
-        using (var verb = ModelVerb.Start("dpo", "--round", killed.Files.Root, "--json"))
+        foreach (var last in (int[])[0, 5, 14, 15, 40])
         {
-            await verb.WaitForLine(line => line.StartsWith("{\"step\":5,", StringComparison.Ordinal));
+            using var verb = ModelVerb.Start("dpo", "--round", killed.Files.Root, "--json", "--resume");
+            await verb.WaitForLine(line => line.StartsWith($"{{\"step\":{last},", StringComparison.Ordinal));
             verb.Kill();
             await verb.End();
         }
-        File.Exists(killed.Files.Result).ShouldBeFalse();
+
         (await ModelVerb.Run("dpo", "--round", killed.Files.Root, "--resume")).ExitCode.ShouldBe(0);
 
         killed.Metrics.ShouldBe(quiet.Metrics);
         killed.Weights.ShouldBe(quiet.Weights);
         killed.Result.Step0Loss.ShouldBe(quiet.Result.Step0Loss);
+        Directory.Exists(killed.Files.Checkpoint).ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task Low_rank_adapters_end_in_the_weights_that_they_stand_beside_and_nowhere_else()
+    {
+        using var round = RoundFolder.Create(RoundFolder.Options with { LoraRank = 2, LearningRate = 1e-2 });
+
+        (await ModelVerb.Run("dpo", "--round", round.Files.Root)).ExitCode.ShouldBe(0);
+
+        var (before, after) = (Weights(Oracles.Find("models/gpt2")), Weights(round.Files.Policy));
+        after.Keys.ShouldBe(before.Keys, ignoreOrder: true);
+        after.Where(weight => !weight.Value.AsSpan().SequenceEqual(before[weight.Key])).Select(weight => weight.Key)
+            .ShouldBe(before.Keys.Where(name => name.EndsWith("c_attn.weight", StringComparison.Ordinal)), ignoreOrder: true);
+        round.Result.Step0Loss!.Value.ShouldBe(Math.Log(2), 1e-6);
+        round.Metrics[^1].EvalRewardsMargins!.Value.ShouldBeGreaterThan(0);
+
+        static Dictionary<string, byte[]> Weights(string policy)
+        {
+            using var file = Safetensors.Open(Path.Combine(policy, "model.safetensors"));
+            return file.Entries.Keys.ToDictionary(name => name, name =>
+            {
+                using var weight = file.Read(name);
+                return weight.bytes.ToArray();
+            });
+        }
+    }
+
+    /// <summary>The limit is on what the process may write to, so that the runtime's reserved addresses don't count.</summary>
+    [Fact]
+    public async Task A_round_that_runs_out_of_memory_names_the_batch_size_to_try_which_then_is_enough()
+    {
+        using var policy = new TemporaryDirectory();
+        var options = RoundFolder.Options with { Policy = policy["sft"], Reference = policy["sft"], BatchSize = 8, MicroBatchSize = 8, MaxSteps = 1, MaxLength = 2500 };
+        TinyPolicy.WriteRandom(options.Policy, contextLength: 2500);
+        using var round = RoundFolder.Create(options, [.. Enumerable.Range(0, 8).Select(index =>
+            RoundFolder.Line($"c-{index}", [.. Enumerable.Repeat(index, 1000)], [.. Enumerable.Repeat(7, 1500)], [.. Enumerable.Repeat(8, 1500)]))]);
+
+        var (exitCode, _, errors) = await Limited(round);
+
+        exitCode.ShouldBe(1, errors);
+        round.Result.Status.ShouldBe(RoundStatus.Failed);
+        round.Result.Reason.ShouldBe("Memory ran out in a pass over 8 comparisons. Set micro_batch_size to 4: it changes neither the loss nor the gradient.");
+        errors.ShouldContain(round.Result.Reason!);
+
+        (options with { MicroBatchSize = 1 }).Write(round.Files.Options);
+        (await Limited(round)).ExitCode.ShouldBe(0);
+
+        static async Task<(int ExitCode, string Output, string Errors)> Limited(RoundFolder round)
+        {
+            using var verb = ModelVerb.StartLimited(kilobytes: 900_000, "dpo", "--round", round.Files.Root);
+            return await verb.End();
+        }
     }
 
     [Theory]

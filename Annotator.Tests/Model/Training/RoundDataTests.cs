@@ -87,6 +87,18 @@ public sealed class RoundDataTests : IDisposable
     }
 
     [Fact]
+    public void Lengths_that_the_policy_may_learn_instead_and_lost_ends_are_warned_of()
+    {
+        var even = Line("ab") with { Completions = [new() { Text = "ab" }, new() { Text = "cd" }] };
+        var uneven = Line("ab") with { Completions = [new() { Text = "abcdefghijk" }, new() { Text = "cd" }] };
+        var cut = Line("ab") with { Completions = [new() { Text = new string('a', 99) }, new() { Text = new string('b', 99) }] };
+
+        RoundWarnings.Of(Read(even)).ShouldBeEmpty();
+        RoundWarnings.Of(Read(uneven)).ShouldBe(["chosen completions have 12 tokens on average and rejected ones 3: the policy may learn to write longer rather than better"]);
+        RoundWarnings.Of(Read(even, cut)).ShouldBe(["2 of 4 completions were cut at max_length and have lost their end"]);
+    }
+
+    [Fact]
     public void Splits_are_kept_apart_and_what_is_left_out_is_counted()
     {
         var data = Read(
