@@ -16,6 +16,7 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
     public DbSet<Prompt> Prompts => Set<Prompt>();
     public DbSet<Policy> Policies => Set<Policy>();
     public DbSet<Response> Responses => Set<Response>();
+    public DbSet<ReferenceLogProbability> ReferenceLogProbabilities => Set<ReferenceLogProbability>();
     public DbSet<Comparison> Comparisons => Set<Comparison>();
     public DbSet<ComparisonResponse> ComparisonResponses => Set<ComparisonResponse>();
     public DbSet<Judgment> Judgments => Set<Judgment>();
@@ -107,6 +108,8 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
             response.HasOne(r => r.Author).WithMany().HasForeignKey(r => r.AuthorId).OnDelete(DeleteBehavior.Restrict);
             response.HasOne(r => r.EditedFrom).WithMany().HasForeignKey(r => r.EditedFromId).OnDelete(DeleteBehavior.Restrict);
         });
+
+        builder.Entity<ReferenceLogProbability>().HasKey(r => new { r.ResponseId, r.PolicyHash });
 
         builder.Entity<Comparison>(comparison =>
         {

@@ -33,6 +33,9 @@ public sealed class Response
     /// <summary>Σ log π(token) over the completion at temperature 1, in nats; null if the sampler gave none.</summary>
     public double? LogProbability { get; set; }
 
+    /// <summary>Under each reference that a round has asked about it.</summary>
+    public List<ReferenceLogProbability> ReferenceLogProbabilities { get; } = [];
+
     /// <summary>Of the policy that wrote it; of no meaning for a person's.</summary>
     public required StudySampling Sampling { get; set; }
     public required long Seed { get; set; }

@@ -41,6 +41,7 @@ public sealed class RoundConclusion(
         }
 
         var directory = new RoundDirectory(folder.Round(round.DirectoryName));
+        await KeepReferenceLogpsAsync(round, directory, cancellation);
         var ended = File.GetLastWriteTimeUtc(directory.Result);
         await line.PublishAsync(
             round.StudyId,
@@ -49,6 +50,20 @@ public sealed class RoundConclusion(
             done => (done.State, done.FailureReason, done.EndedAt) = (RoundState.Succeeded, null, ended),
             cancellation);
         feed.Publish(new RoundChanged(round.StudyId, round.Id, nameof(RoundState.Succeeded)));
+    }
+
+    /// <summary>They only spare later rounds some work: a policy is not lost because they can't be read.</summary>
+    private async Task KeepReferenceLogpsAsync(Round round, RoundDirectory directory, CancellationToken cancellation)
+    {
+        try
+        {
+            await using var db = await contexts.CreateDbContextAsync(cancellation);
+            await ReferenceLogpsKept.KeepAsync(db, directory, cancellation);
+        }
+        catch (Exception failure) when (failure is IOException or FormatException or DbUpdateException)
+        {
+            logger.LogWarning(failure, "The reference log-probabilities of round {Round} of study {Study} are not kept", round.Number, round.StudyId);
+        }
     }
 
     /// <summary>The hash of the round's policy, in the registry now; it may have got there before the app ended.</summary>

@@ -21,7 +21,7 @@ public sealed record RoundOptionField(string Key, string? Group, FieldKind Kind,
     /// <summary>True where an empty field means that the trainer decides.</summary>
     public bool MayBeEmpty { get; init; }
 
-    private const string Loss = "Loss", Optimizer = "Optimizer", Steps = "Steps and logging", Lengths = "Lengths", Machine = "Machine";
+    private const string Loss = "Loss", Optimizer = "Optimizer", Steps = "Steps and logging", Lengths = "Lengths", Adapters = "Low-rank adapters", Machine = "Machine";
 
     /// <summary>All keys that can be set to more than one value, but the two directories, in reading order.</summary>
     public static IReadOnlyList<RoundOptionField> All { get; } =
@@ -51,7 +51,7 @@ public sealed record RoundOptionField(string Key, string? Group, FieldKind Kind,
         new("adam_epsilon", Optimizer, FieldKind.Number, "Keeps AdamW from dividing by 0."),
         new("dropout", Optimizer, FieldKind.Number, "The share of activations dropped while training."),
 
-        new("micro_batch_size", Steps, FieldKind.Whole, "Comparisons in memory at once; 0 = the whole batch. Changes no result."),
+        new("micro_batch_size", Steps, FieldKind.Whole, "Comparisons in memory at once; 0 = some 2,048 tokens of them. Changes no result."),
         new("logging_steps", Steps, FieldKind.Whole, "Updates between two points of the curves."),
         new("eval_steps", Steps, FieldKind.Whole, "Updates between measurements on the eval split; 0 = first and last only."),
         new("early_stopping_patience", Steps, FieldKind.Whole, "Measurements without a better eval_loss before it stops; 0 = never."),
@@ -59,8 +59,13 @@ public sealed record RoundOptionField(string Key, string? Group, FieldKind Kind,
         new("seed", Steps, FieldKind.Whole, "Decides the order of the comparisons."),
 
         new("max_length", Lengths, FieldKind.Whole, "Prompt and response together, in tokens; empty = the model's context.") { MayBeEmpty = true },
-        new("max_prompt_length", Lengths, FieldKind.Whole, "Longer prompts lose their beginning; empty = half the context.") { MayBeEmpty = true },
+        new("max_prompt_length", Lengths, FieldKind.Whole, "Comparisons with longer prompts are left out; empty = half the context.") { MayBeEmpty = true },
 
+        new("lora_rank", Adapters, FieldKind.Whole, "Train low-rank adapters of this rank instead of all weights, and merge them at the end; 0 = all weights."),
+        new("lora_alpha", Adapters, FieldKind.Number, "The adapters' product is scaled by this over the rank."),
+
+        new("activation_checkpointing", Machine, FieldKind.Switch, "Less memory for a third more work. Changes no result."),
+        new("dtype", Machine, FieldKind.Choice, "What is computed in; weights and result stay float32. bfloat16 pays on a GPU.") { Choices = ["float32", "bfloat16"] },
         new("device", Machine, FieldKind.Choice, "auto takes a GPU where there is one.") { Choices = ["auto", "cpu", "cuda"] },
         new("threads", Machine, FieldKind.Whole, "Processor threads; 0 = all. The same number gives the same bytes."),
     ];

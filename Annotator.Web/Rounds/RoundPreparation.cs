@@ -33,7 +33,11 @@ public sealed class RoundPreparation(IDbContextFactory<AnnotatorDbContext> conte
             Directory.Delete(directory.Root, recursive: true);
         }
 
-        var counts = await snapshot.WriteAsync(round.StudyId, round.Data, directory, cancellation);
+        var sft = await db.Policies.SingleAsync(p => p.StudyId == round.StudyId && p.Number == 0, cancellation);
+        var newest = await db.Studies.Where(s => s.Id == round.StudyId).Select(s => s.CurrentPolicy!).SingleAsync(cancellation);
+        var init = round.Init == RoundInit.Sft ? sft : newest;
+        var reference = round.Reference == RoundReference.Sft ? sft : newest;
+        var counts = await snapshot.WriteAsync(round.StudyId, round.Data, reference.Hash, directory, cancellation);
         round.PreferenceCount = counts.Preferences;
         round.LastJudgmentId = counts.LastJudgmentId ?? round.LastJudgmentId;
         await db.SaveChangesAsync(cancellation);
@@ -42,10 +46,6 @@ public sealed class RoundPreparation(IDbContextFactory<AnnotatorDbContext> conte
             throw new RefusedException(reason);
         }
 
-        var sft = await db.Policies.SingleAsync(p => p.StudyId == round.StudyId && p.Number == 0, cancellation);
-        var newest = await db.Studies.Where(s => s.Id == round.StudyId).Select(s => s.CurrentPolicy!).SingleAsync(cancellation);
-        var init = round.Init == RoundInit.Sft ? sft : newest;
-        var reference = round.Reference == RoundReference.Sft ? sft : newest;
         var options = RoundOptionsText.Parse(round.Options) with
         {
             Policy = Path.GetRelativePath(directory.Root, folder.Policy(init.Hash)),

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Annotator.Model.Preferences;
@@ -36,7 +37,8 @@ public sealed record JudgedComparison
 /// <summary>One response of a <see cref="JudgedComparison"/>.</summary>
 /// <param name="TokenIds">Null where the sampler gave none, and for a text that a person wrote.</param>
 /// <param name="PolicyHash">Null for a text that a person wrote.</param>
-public sealed record JudgedResponse(string Text, int[]? TokenIds, int[]? PromptTokenIds, string? PolicyHash)
+/// <param name="ReferenceLogp">Under the round's reference, where an earlier round has computed it.</param>
+public sealed record JudgedResponse(string Text, int[]? TokenIds, int[]? PromptTokenIds, string? PolicyHash, double? ReferenceLogp = null)
 {
     /// <summary>Null for a policy's text.</summary>
     public TextAuthor? Author => PolicyHash is null ? TextAuthor.Person : null;
@@ -91,21 +93,30 @@ public static class RoundSelection
     };
 
     /// <summary>The line of <c>preferences.jsonl</c> of a judgment that <see cref="ReasonToLeaveOut"/> lets through.</summary>
-    public static PreferenceLine Line(JudgedComparison judged, long evalSeed) => new()
+    public static PreferenceLine Line(JudgedComparison judged, long evalSeed)
     {
-        Id = $"{judged.ComparisonId}/{judged.JudgmentId}",
-        Prompt = judged.PromptAsAsked,
-        PromptTokenIds = SharedPromptTokens(judged.Responses),
-        Completions = [.. judged.Responses.Select(response => new PreferenceCompletion
+        var promptTokens = SharedPromptTokens(judged.Responses);
+        return new()
         {
-            Text = response.Text,
-            TokenIds = response.TokenIds,
-            Policy = response.PolicyHash,
-            Author = response.Author,
-        })],
-        Ranking = new Ranking(judged.Ranking!),
-        Split = IsForEvaluation(judged.Prompt, evalSeed) ? PreferenceSplit.Eval : PreferenceSplit.Train,
-    };
+            Id = $"{judged.ComparisonId}/{judged.JudgmentId}",
+            Prompt = judged.PromptAsAsked,
+            PromptTokenIds = promptTokens,
+            Completions = [.. judged.Responses.Select(response => new PreferenceCompletion
+            {
+                Text = response.Text,
+                TokenIds = response.TokenIds,
+                // It is that of these tokens after the prompt's.
+                ReferenceLogp = promptTokens is null || response.TokenIds is null ? null : response.ReferenceLogp,
+                Policy = response.PolicyHash,
+                Author = response.Author,
+            })],
+            Ranking = new Ranking(judged.Ranking!),
+            Split = IsForEvaluation(judged.Prompt, evalSeed) ? PreferenceSplit.Eval : PreferenceSplit.Train,
+        };
+    }
+
+    /// <summary>The comparison of a line that <see cref="Line"/> made.</summary>
+    public static long ComparisonId(string lineId) => long.Parse(lineId.AsSpan(0, lineId.IndexOf('/')), CultureInfo.InvariantCulture);
 
     /// <summary>
     /// True for <see cref="EvalShare"/> of all prompts, by a hash of the text: a prompt keeps its part over all rounds

@@ -52,7 +52,12 @@ public sealed class RoundSnapshot(IDbContextFactory<AnnotatorDbContext> contexts
     }
 
     /// <summary>Writes the round's preferences and their counts, replacing what was there.</summary>
-    public async Task<SelectionCounts> WriteAsync(long studyId, RoundData data, RoundDirectory directory, CancellationToken cancellation = default)
+    /// <param name="studyId">The study.</param>
+    /// <param name="data">Which of its judgments.</param>
+    /// <param name="reference">The hash of the round's reference: log-probabilities under it that are known go along.</param>
+    /// <param name="directory">Where to.</param>
+    /// <param name="cancellation">Leaves the files unfinished.</param>
+    public async Task<SelectionCounts> WriteAsync(long studyId, RoundData data, string reference, RoundDirectory directory, CancellationToken cancellation = default)
     {
         Directory.CreateDirectory(directory.Root);
         var counts = new SelectionCounts();
@@ -60,7 +65,7 @@ public sealed class RoundSnapshot(IDbContextFactory<AnnotatorDbContext> contexts
         await using (var writer = new StreamWriter(directory.Preferences, append: false, new UTF8Encoding(false)) { NewLine = "\n" })
         {
             var after = await AfterAsync(db, studyId, data, cancellation);
-            await foreach (var judged in Judged(db, studyId, after, withTokens: true).AsAsyncEnumerable().WithCancellation(cancellation))
+            await foreach (var judged in Judged(db, studyId, after, withTokens: true, reference).AsAsyncEnumerable().WithCancellation(cancellation))
             {
                 if (RoundSelection.ReasonToLeaveOut(judged) is null)
                 {
@@ -89,7 +94,7 @@ public sealed class RoundSnapshot(IDbContextFactory<AnnotatorDbContext> contexts
     }
 
     /// <summary>The study's current judgments with an id above <paramref name="after"/>, in the order they were made.</summary>
-    internal static IQueryable<JudgedComparison> Judged(AnnotatorDbContext db, long studyId, long after, bool withTokens) =>
+    internal static IQueryable<JudgedComparison> Judged(AnnotatorDbContext db, long studyId, long after, bool withTokens, string? reference = null) =>
         db.Judgments.AsNoTracking()
             .Where(j => j.StudyId == studyId && !j.IsSuperseded && j.Id > after)
             .OrderBy(j => j.Id)
@@ -111,7 +116,8 @@ public sealed class RoundSnapshot(IDbContextFactory<AnnotatorDbContext> contexts
                         r.Response!.Text,
                         withTokens ? r.Response.TokenIds : null,
                         withTokens ? r.Response.PromptTokenIds : null,
-                        r.Response.Policy == null ? null : r.Response.Policy.Hash))
+                        r.Response.Policy == null ? null : r.Response.Policy.Hash,
+                        reference == null ? null : r.Response.ReferenceLogProbabilities.Where(l => l.PolicyHash == reference).Select(l => (double?)l.LogProbability).FirstOrDefault()))
                     .ToList(),
             });
 

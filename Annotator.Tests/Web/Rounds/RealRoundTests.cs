@@ -3,6 +3,7 @@ using Annotator.Model.Preferences;
 using Annotator.Tests.Fixtures;
 using Annotator.Web.Data;
 using Annotator.Web.Engine;
+using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Annotator.Tests.Web.Rounds;
@@ -54,6 +55,30 @@ public sealed class RealRoundTests : IAsyncLifetime
         earlier.Result.FinalMetrics!.EvalLoss.ShouldNotBeNull();
         Math.Abs(later.Result!.Step0Loss!.Value - Math.Log(2)).ShouldBeGreaterThan(1e-6, "policy 1 is not the reference any more");
         new MetricsTail(data.Reader.Directory(earlier.Round).Metrics).ReadNew().Select(line => line.Step).ShouldBe([0, 1, 2, 3, 4]);
+    }
+
+    [Fact]
+    public async Task What_a_round_computed_under_its_reference_no_later_round_computes_again()
+    {
+        var (runner, operations) = data.Rounds(Trainer());
+        await runner.StartAsync(cancellation);
+        var first = await operations.StartAsync(data.Admin, Few, cancellation);
+        await EndAsync(first);
+        await data.AddPreferencesAsync(3, from: 24);
+
+        var second = await operations.StartAsync(data.Admin, Few with { Init = RoundInit.Sft }, cancellation);
+        await EndAsync(second);
+
+        var reference = (await data.Reader.OverviewAsync(data.Admin, data.StudyId, cancellation)).Policies[0].Hash;
+        var lines = JsonLines.Read<PreferenceLine>(data.Reader.Directory(await data.RoundAsync(second)).Preferences).ToList();
+        lines.Count.ShouldBe(27);
+        lines.Take(24).SelectMany(line => line.Completions).ShouldAllBe(completion => completion.ReferenceLogp < 0);
+        lines.Skip(24).SelectMany(line => line.Completions).ShouldAllBe(completion => completion.ReferenceLogp == null);
+        await using var db = data.CreateDbContext();
+        (await db.ReferenceLogProbabilities.CountAsync(l => l.PolicyHash == reference, cancellation)).ShouldBe(54);
+        data.Reader.Directory(await data.RoundAsync(second)).ShouldSatisfyAllConditions(
+            directory => RoundResult.Read(directory.Result).ReferenceLogpsComputed.ShouldBe(6, "the new responses"),
+            directory => RoundResult.Read(directory.Result).Step0Loss!.Value.ShouldBe(Math.Log(2), 1e-6));
     }
 
     [Fact]

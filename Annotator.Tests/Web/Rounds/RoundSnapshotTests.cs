@@ -28,7 +28,7 @@ public sealed class RoundSnapshotTests
         await data.JudgeAsync(undone, verdict: Verdict.Withdrawn, supersedes: await data.JudgeAsync(undone));
         var last = await data.JudgeAsync(await data.AddComparisonAsync(Prompts[7], purpose: ComparisonPurpose.Gold));
 
-        var counts = await data.Snapshot.WriteAsync(data.StudyId, RoundData.All, directory, cancellation);
+        var counts = await data.Snapshot.WriteAsync(data.StudyId, RoundData.All, "hash of the reference", directory, cancellation);
 
         counts.Train.ShouldBe(2);
         counts.Eval.ShouldBe(1);

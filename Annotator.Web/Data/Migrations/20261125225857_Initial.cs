@@ -545,6 +545,25 @@ namespace Annotator.Web.Data.Migrations
                         onDelete: ReferentialAction.Restrict);
                 });
 
+            migrationBuilder.CreateTable(
+                name: "ReferenceLogProbabilities",
+                columns: table => new
+                {
+                    ResponseId = table.Column<long>(type: "INTEGER", nullable: false),
+                    PolicyHash = table.Column<string>(type: "TEXT", nullable: false),
+                    LogProbability = table.Column<double>(type: "REAL", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_ReferenceLogProbabilities", x => new { x.ResponseId, x.PolicyHash });
+                    table.ForeignKey(
+                        name: "FK_ReferenceLogProbabilities_Responses_ResponseId",
+                        column: x => x.ResponseId,
+                        principalTable: "Responses",
+                        principalColumn: "Id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
             migrationBuilder.InsertData(
                 table: "AspNetRoles",
                 columns: new[] { "Id", "ConcurrencyStamp", "Name", "NormalizedName" },
@@ -856,6 +875,9 @@ namespace Annotator.Web.Data.Migrations
 
             migrationBuilder.DropTable(
                 name: "AspNetRoles");
+
+            migrationBuilder.DropTable(
+                name: "ReferenceLogProbabilities");
 
             migrationBuilder.DropTable(
                 name: "Responses");

@@ -417,6 +417,22 @@ namespace Annotator.Web.Data.Migrations
                     b.ToTable("Prompts");
                 });
 
+            modelBuilder.Entity("Annotator.Web.Data.ReferenceLogProbability", b =>
+                {
+                    b.Property<long>("ResponseId")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("PolicyHash")
+                        .HasColumnType("TEXT");
+
+                    b.Property<double>("LogProbability")
+                        .HasColumnType("REAL");
+
+                    b.HasKey("ResponseId", "PolicyHash");
+
+                    b.ToTable("ReferenceLogProbabilities");
+                });
+
             modelBuilder.Entity("Annotator.Web.Data.Response", b =>
                 {
                     b.Property<long>("Id")
@@ -970,6 +986,15 @@ namespace Annotator.Web.Data.Migrations
                     b.Navigation("Study");
                 });
 
+            modelBuilder.Entity("Annotator.Web.Data.ReferenceLogProbability", b =>
+                {
+                    b.HasOne("Annotator.Web.Data.Response", null)
+                        .WithMany("ReferenceLogProbabilities")
+                        .HasForeignKey("ResponseId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
             modelBuilder.Entity("Annotator.Web.Data.Response", b =>
                 {
                     b.HasOne("Annotator.Web.Data.Person", "Author")
@@ -1112,6 +1137,11 @@ namespace Annotator.Web.Data.Migrations
             modelBuilder.Entity("Annotator.Web.Data.Comparison", b =>
                 {
                     b.Navigation("Responses");
+                });
+
+            modelBuilder.Entity("Annotator.Web.Data.Response", b =>
+                {
+                    b.Navigation("ReferenceLogProbabilities");
                 });
 #pragma warning restore 612, 618
         }
