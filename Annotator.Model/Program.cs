@@ -12,6 +12,7 @@ var root = new RootCommand("Annotator's language models: training, sampling and 
     ShortTakesCommand.Create(),
     SampleCommand.Create(),
     ServeCommand.Create(),
+    ExperimentCommand.Create(),
     BenchmarkCommand.Create(),
 };
 return await Verb.InvokeAsync(root, args);
