@@ -12,6 +12,8 @@ public static class ExperimentCommand
 
     public static Command Create() => new("experiment", "Learns from simulated preferences and draws what came of it.")
     {
+        SentimentCommand.Create(CorpusOption),
+        OnlineCommand.Create(CorpusOption),
         Scorer(),
     };
 
