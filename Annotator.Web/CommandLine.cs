@@ -15,7 +15,7 @@ public static class CommandLine
           --urls URL         where to listen; http://127.0.0.1:5080 unless said otherwise
           --data DIR         where everything that the app writes lives
           --policy DIR       on the first run: the policy to begin with, a Hugging Face directory
-          --prompts FILE     on the first run: the prompts to begin with, lines of {"text": "…"}
+          --prompts FILE     on the first run: the prompts to begin with, lines of {"text": "…"} or {"messages": […]}
           --Section:Key V    any setting of appsettings.json
           --help             this page
         """;

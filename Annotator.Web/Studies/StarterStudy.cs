@@ -62,7 +62,7 @@ public sealed class StarterStudy(
         };
         db.Studies.Add(study);
         db.Prompts.AddRange(PromptFile.Read(files.Prompts)
-            .Select(line => new Prompt { Study = study, Text = line.Text, Split = line.Split, CreatedAt = now }));
+            .Select(line => new Prompt { Study = study, Text = line.Text, Messages = line.Messages, Priority = line.Priority, Split = line.Split, CreatedAt = now }));
         await db.SaveChangesAsync(cancellation);
     }
 

@@ -21,7 +21,22 @@ public sealed class PromptFileTests : IDisposable
         PromptFile.Read(path).ShouldBe([new("This film was", PromptSplit.Train), new("Two leads", PromptSplit.Heldout)]);
     }
 
+    [Fact]
+    public void A_line_may_be_a_chat_that_waits_for_an_answer_and_have_a_priority()
+    {
+        File.WriteAllText(path, """{"messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Why?"}], "priority": 2}""");
+
+        var prompt = PromptFile.Read(path).ShouldHaveSingleItem();
+
+        prompt.Text.ShouldBe("System: Be brief.\n\nUser: Why?");
+        prompt.Messages.ShouldBe([new("system", "Be brief."), new("user", "Why?")]);
+        prompt.Priority.ShouldBe(2);
+    }
+
     [Theory]
+    [InlineData("""{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}""", "Line 1")]
+    [InlineData("""{"messages":[]}""", "Line 1")]
+    [InlineData("""{"text":"a","messages":[{"role":"user","content":"a"}]}""", "Line 1")]
     [InlineData("", "is empty")]
     [InlineData("\n \n", "is empty")]
     [InlineData("{\"text\":\"a b\"}\nnonsense", "Line 2")]
