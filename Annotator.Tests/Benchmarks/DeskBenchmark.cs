@@ -117,7 +117,7 @@ public sealed class DeskBenchmark(Fixtures.Browser browser)
     private static async Task<DeskSession> OpenAsync(WebApp app, Seat seat)
     {
         var desk = app.Services.GetRequiredService<Desk>();
-        var session = new DeskSession(desk, seat, (await desk.StudyAsync(cancel: Cancel))!, TimeProvider.System, TimeSpan.Zero, NullLogger<DeskSession>.Instance);
+        var session = new DeskSession(desk, seat, (await desk.StudyAsync(cancel: Cancel))!, TimeProvider.System, TimeSpan.Zero, NullLogger<DeskSession>.Instance, EnglishWords.All);
         await session.OpenAsync();
         return session;
     }

@@ -12,20 +12,54 @@ public static class AnswerWords
     {
         ArgumentNullException.ThrowIfNull(words);
         ArgumentNullException.ThrowIfNull(entry);
-        return (entry.Answer, entry.Strength) switch
+        return entry.Answer switch
+        {
+            Answer.Ranked => words.Order(entry.Comparison, entry.Tiers!),
+            Answer.Skip => words["Skipped: {0}", words.Of(entry.SkipReason ?? SkipReason.Other)],
+            var answer => words.Answered(answer, entry.Strength),
+        };
+    }
+
+    /// <summary>A preference with how strong it is, if that was asked: "1 is much better"; any other answer by its kind.</summary>
+    public static string Answered(this IStringLocalizer<Words> words, Answer answer, int? strength)
+    {
+        ArgumentNullException.ThrowIfNull(words);
+        return (answer, strength) switch
         {
             (Answer.Left, 1) => words["1 is slightly better"],
             (Answer.Left, 3) => words["1 is much better"],
-            (Answer.Left, _) => words["1 is better"],
             (Answer.Right, 1) => words["2 is slightly better"],
             (Answer.Right, 3) => words["2 is much better"],
-            (Answer.Right, _) => words["2 is better"],
-            (Answer.Tie, _) => words["Tie"],
-            (Answer.BothBad, _) => words["Both bad"],
-            (Answer.NotRankable, _) => words["Not rankable"],
-            (Answer.Ranked, _) => string.Join(" › ", entry.Tiers!.Select(tier => string.Join(" = ", Places(entry, tier)))),
-            _ => words["Skipped: {0}", words.Of(entry.SkipReason ?? SkipReason.Other)],
+            _ => words.Of(answer),
         };
+    }
+
+    /// <summary>The kind of an answer, without what was given with it.</summary>
+    public static string Of(this IStringLocalizer<Words> words, Answer answer)
+    {
+        ArgumentNullException.ThrowIfNull(words);
+        return answer switch
+        {
+            Answer.Left => words["1 is better"],
+            Answer.Right => words["2 is better"],
+            Answer.Tie => words["Tie"],
+            Answer.BothBad => words["Both bad"],
+            Answer.Ranked => words["Ranked"],
+            Answer.NotRankable => words["Not rankable"],
+            _ => words["Skipped"],
+        };
+    }
+
+    /// <summary>An order by the numbers that the responses had on screen, from 1: "2 › 1 = 3"; of a pair in words.</summary>
+    /// <param name="tiers">Of positions, best first.</param>
+    public static string Order(this IStringLocalizer<Words> words, ShownComparison comparison, IReadOnlyList<IReadOnlyList<int>> tiers)
+    {
+        ArgumentNullException.ThrowIfNull(words);
+        ArgumentNullException.ThrowIfNull(comparison);
+        ArgumentNullException.ThrowIfNull(tiers);
+        return comparison.IsPair
+            ? words.Of(tiers.Count == 1 ? Answer.Tie : tiers[0][0] == comparison.Sides[0] ? Answer.Left : Answer.Right)
+            : string.Join(" › ", tiers.Select(tier => string.Join(" = ", Places(comparison, tier))));
     }
 
     public static string Of(this IStringLocalizer<Words> words, SkipReason reason)
@@ -41,7 +75,13 @@ public static class AnswerWords
         };
     }
 
+    public static string Of(this IStringLocalizer<Words> words, ResponseFaults fault)
+    {
+        ArgumentNullException.ThrowIfNull(words);
+        return fault == ResponseFaults.Unsafe ? words["Unsafe"] : words["Broken"];
+    }
+
     /// <summary>The numbers that the responses had on screen, from 1.</summary>
-    private static IEnumerable<int> Places(JudgedEntry entry, IReadOnlyList<int> positions) =>
-        positions.Select(position => entry.Comparison.Sides.Index().First(side => side.Item == position).Index + 1).Order();
+    private static IEnumerable<int> Places(ShownComparison comparison, IReadOnlyList<int> positions) =>
+        positions.Select(position => comparison.Sides.Index().First(side => side.Item == position).Index + 1).Order();
 }

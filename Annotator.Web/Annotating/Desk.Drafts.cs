@@ -41,7 +41,7 @@ public sealed partial class Desk
     private static async Task KeepDraftAsync(
         AnnotatorDbContext db, string me, long comparisonId, DeskDraft? draft, DateTime now, CancellationToken cancel)
     {
-        if (draft is null or { Comment: null or "", Edit: null, Tiers: null })
+        if (draft is null or { IsEmpty: true })
         {
             await db.Drafts.Where(d => d.AnnotatorId == me && d.ComparisonId == comparisonId).ExecuteDeleteAsync(cancel);
             return;

@@ -33,6 +33,27 @@ public sealed partial class Desk
     }
 
     /// <summary>
+    /// One of the annotator's own standing judgments, to be looked at again; null if it is not theirs, or was revised or
+    /// withdrawn. What a revision had begun is its comparison's draft.
+    /// </summary>
+    public async Task<JudgedEntry?> JudgedAsync(Seat seat, long judgmentId, CancellationToken cancel = default)
+    {
+        ArgumentNullException.ThrowIfNull(seat);
+        var me = seat.RequireAnnotator();
+        await using var db = await contexts.CreateDbContextAsync(cancel);
+        var judgment = await Own(db, seat).AsNoTracking().SingleOrDefaultAsync(j => j.Id == judgmentId, cancel);
+        if (judgment is null)
+        {
+            return null;
+        }
+
+        var responses = await ResponsesAsync(db, [judgment.ComparisonId], cancel);
+        var edits = await EditsAsync(db, [judgment.Id], cancel);
+        var shown = Shown(responses[judgment.ComparisonId], judgment.SidesShown) with { Draft = await DraftAsync(db, judgment.ComparisonId, me, cancel) };
+        return Entry(judgment, shown, edits.GetValueOrDefault(judgment.Id));
+    }
+
+    /// <summary>
     /// Gives a new answer in the place of one from the history; the old one is superseded. A repeat of the same press adds
     /// nothing. The comparison's sides are those it was shown with.
     /// </summary>
@@ -123,7 +144,14 @@ public sealed partial class Desk
     private static async Task WithdrawAsync(AnnotatorDbContext db, Judgment judgment, Guid requestId, DateTime now, CancellationToken cancel)
     {
         var edit = (await EditsAsync(db, [judgment.Id], cancel)).GetValueOrDefault(judgment.Id);
-        var draft = new DeskDraft { Comment = judgment.Comment, Edit = edit, Tiers = judgment.SidesShown.Length > 2 ? judgment.Ranking : null };
+        var draft = new DeskDraft
+        {
+            Comment = judgment.Comment,
+            Edit = edit,
+            Tiers = judgment.SidesShown.Length > 2 ? judgment.Ranking : null,
+            Reasons = judgment.Reasons.Count > 0 ? judgment.Reasons : null,
+            Flags = FlagsByPosition(judgment),
+        };
         await KeepDraftAsync(db, judgment.AnnotatorId, judgment.ComparisonId, draft, now, cancel);
         await WithdrawEditsAsync(db, judgment.Id, now, cancel);
         await AddWithdrawalAsync(db, judgment, requestId, now, cancel);
@@ -193,10 +221,13 @@ public sealed partial class Desk
         SkipReason = judgment.SkipReason,
         Comment = judgment.Comment,
         Reasons = judgment.Reasons,
-        Flags = judgment.Flags?.Index().Where(flag => flag.Item != ResponseFaults.None).ToDictionary(flag => flag.Index, flag => flag.Item),
+        Flags = FlagsByPosition(judgment),
         Edit = edit,
         IsRevision = judgment.SupersedesId is not null,
     };
+
+    private static Dictionary<int, ResponseFaults>? FlagsByPosition(Judgment judgment) =>
+        judgment.Flags?.Index().Where(flag => flag.Item != ResponseFaults.None).ToDictionary(flag => flag.Index, flag => flag.Item);
 
     private static Answer AnswerOf(Judgment judgment) => judgment switch
     {

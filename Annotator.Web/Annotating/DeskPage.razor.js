@@ -1,29 +1,36 @@
 // The desk's keyboard. Letters are matched by their place on the keyboard (event.code); the comparison that is on screen
 // when a key goes down travels with it, so that a key is never applied to another one.
 const heard = new Set([
-  'ArrowLeft', 'ArrowRight', 'Digit1', 'Digit2', 'Digit3', 'Digit4', 'Digit5', 'KeyT', 'KeyB', 'KeyS', 'KeyU', 'KeyG', 'Escape',
+  'ArrowLeft', 'ArrowRight', 'Enter', 'Escape', 'KeyT', 'KeyB', 'KeyS', 'KeyU', 'KeyG', 'KeyE', 'KeyF', 'KeyH', 'KeyP', 'KeyR',
+  ...[1, 2, 3, 4, 5, 6, 7, 8, 9].map(digit => `Digit${digit}`),
 ]);
 const pressed = {
-  ArrowLeft: 'left', Digit1: 'left', ArrowRight: 'right', Digit2: 'right', KeyT: 'tie', KeyB: 'both-bad', KeyS: 'skip', KeyU: 'undo',
+  ArrowLeft: 'left', Digit1: 'left', ArrowRight: 'right', Digit2: 'right', KeyT: 'tie', KeyB: 'both-bad', KeyS: 'skip', KeyU: 'undo', KeyE: 'edit', KeyF: 'flag',
 };
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
+const editorPatience = 2000;
 
 let desk, server, listening, focusedBefore;
+// An editor was asked for and is on its way: until it has the focus, what is typed is meant for it.
+let editorAskedAt = 0, choosesEditor = false;
 
 export function attach(root, page) {
   [desk, server] = [root, page];
   listening = new AbortController();
   const options = { signal: listening.signal };
   document.addEventListener('keydown', onKey, options);
-  document.addEventListener('input', keepDraft, options);
+  document.addEventListener('input', onInput, options);
   document.addEventListener('click', onClick, options);
   document.addEventListener('change', onChange, options);
+  document.addEventListener('focusin', onFocus, options);
+  document.addEventListener('components-reconnect-state-changed', e => { if (e.detail.state === 'hide') sendUnsent(); }, { ...options, capture: true });
   showShortcuts(shortcutsOn());
   return {
     utcOffsetMinutes: -new Date().getTimezoneOffset(),
     guidelinesOpen: read('guidelines') === 'open',
     guidelinesSeen: Number(read('guidelines-seen') ?? 0),
-    draft: JSON.parse(read('draft') ?? 'null'),
+    raw: read('raw') === 'on',
+    unsent: takeUnsent(),
   };
 }
 
@@ -36,6 +43,8 @@ export function keepGuidelines(open, version) {
   keep('guidelines', open ? 'open' : 'closed');
   keep('guidelines-seen', version);
 }
+
+export const keepRaw = raw => keep('raw', raw ? 'on' : 'off');
 
 function onKey(e) {
   const target = e.target instanceof Element ? e.target : document.body;
@@ -54,24 +63,42 @@ function onKey(e) {
     return;
   }
   // Another layer has the keyboard: this dialog, or a menu of the shell.
-  if (dialog?.open || target.closest('[role=menu], [role=dialog], .mud-popover, dialog')) return;
+  if (dialog?.open || target.closest('[role=menu], [role=dialog], .mud-popover, dialog, [popover]')) return;
 
-  const code = e.code.replace(/^Numpad(?=\d)/, 'Digit');
+  const code = e.code.replace(/^Numpad(?=\d)/, 'Digit').replace('NumpadEnter', 'Enter');
   if (isText(target)) {
-    if (code === 'Escape' && commentBox().contains(target)) {
-      e.preventDefault();
-      openComment(false);
-    }
+    onKeyInText(e, code, target);
     return;
   }
   const undo = code === 'KeyZ' && (e.ctrlKey !== e.metaKey) && !e.altKey && !e.shiftKey;
   if (!undo && (e.ctrlKey || e.metaKey || e.altKey || e.shiftKey)) return;
   if (!shortcutsOn() && code !== 'Escape') return;
-  if (code === 'KeyC') {
+  // Wide code that has the focus scrolls sideways, as anywhere.
+  if (/^Arrow/.test(code) && target.matches('pre, pre *') && target.closest('pre').scrollWidth > target.closest('pre').clientWidth) return;
+  // Where a button or a link has the focus, Enter presses that.
+  if (code === 'Enter' && target.closest('button, a, summary, input')) return;
+  if (performance.now() - editorAskedAt < editorPatience && editorAskedAt > 0) {
+    e.preventDefault();
+  } else if (code === 'KeyC') {
     e.preventDefault();
     openComment(commentBox().hidden);
   } else if (undo || heard.has(code)) {
     send(e, undo ? 'KeyU' : code);
+  }
+}
+
+// In a text everything is text, but for the way out: Escape, and Ctrl+Enter, which also goes on with the answer.
+function onKeyInText(e, code, target) {
+  const goesOn = code === 'Enter' && e.ctrlKey !== e.metaKey;
+  if (code !== 'Escape' && !goesOn) return;
+  if (commentBox().contains(target)) {
+    e.preventDefault();
+    openComment(false);
+    if (goesOn) invoke('Enter');
+  } else if (target.matches('[data-editor]')) {
+    e.preventDefault();
+    target.blur();
+    invoke('Escape');
   }
 }
 
@@ -80,26 +107,54 @@ function send(e, code) {
   if (desk.dataset.deskReady !== 'true') return;
   e.preventDefault();
   openComment(false);
+  if (choosesEditor && /^Digit|^Arrow/.test(code)) editorAskedAt = performance.now();
+  choosesEditor = code === 'KeyE' && desk.dataset.step !== 'Edit' && desk.querySelector('[data-press="edit"][aria-disabled="false"]') !== null;
   if (!calm.matches) {
     desk.querySelector(`[data-press="${pressed[code]}"]`)?.animate([{ transform: 'translateY(1px) scale(.985)' }, {}], { duration: 140, easing: 'ease-out' });
   }
-  // Without a connection the key is lost, the shell says so, and the comparison stays.
-  server.invokeMethodAsync('Key', code, Number(desk.dataset.comparison)).catch(() => {});
+  invoke(code);
 }
 
-// The draft outlives the page: whoever closes the laptop mid-sentence finds it again with the same comparison.
-function keepDraft(e) {
-  if (e.target.id === 'comment') {
-    keep('draft', JSON.stringify({ id: Number(desk.dataset.comparison), text: e.target.value }));
+// Without a connection the key is lost, the shell says so, and the comparison stays.
+const invoke = code => server.invokeMethodAsync('Key', code, Number(desk.dataset.comparison)).catch(() => {});
+
+function onFocus(e) {
+  if (e.target.matches?.('[data-editor]')) {
+    editorAskedAt = 0;
+    e.target.setSelectionRange(e.target.value.length, e.target.value.length);
   }
+}
+
+// The server keeps what is typed. While there is no connection this tab does, and hands it over when there is one again.
+function onInput() {
+  const connection = document.documentElement.dataset.connection;
+  if (connection && connection !== 'live') {
+    const [comment, edit] = ['#comment', '[data-editor]'].map(name => desk.querySelector(name)?.value ?? null);
+    try { sessionStorage.setItem('desk.unsent', JSON.stringify({ id: Number(desk.dataset.comparison), comment, edit })); } catch { /* as read and keep */ }
+  }
+}
+
+function takeUnsent() {
+  try {
+    const unsent = JSON.parse(sessionStorage.getItem('desk.unsent') ?? 'null');
+    sessionStorage.removeItem('desk.unsent');
+    return unsent;
+  } catch { return null; }
+}
+
+function sendUnsent() {
+  if (takeUnsent() === null) return;
+  for (const text of desk.querySelectorAll('#comment, [data-editor]')) text.dispatchEvent(new Event('input', { bubbles: true }));
 }
 
 function onClick(e) {
   const dialog = keysDialog();
-  if (e.target.closest?.('[data-opens-comment]')) openComment(commentBox().hidden);
-  else if (e.target.closest?.('[data-press]')) openComment(false);
-  else if (e.target.closest?.('[data-opens-keys]')) openKeys(dialog);
-  else if (dialog?.open && (e.target === dialog || e.target.closest('[data-closes-keys]'))) dialog.close();
+  const on = selector => e.target.closest?.(selector);
+  if (on('[data-opens-editor]')) editorAskedAt = performance.now();
+  if (on('[data-opens-comment]')) openComment(commentBox().hidden);
+  else if (on('[data-closes-comment], [data-press]')) openComment(false);
+  else if (on('[data-opens-keys]')) openKeys(dialog);
+  else if (dialog?.open && (e.target === dialog || on('[data-closes-keys]'))) dialog.close();
 }
 
 function onChange(e) {
@@ -120,7 +175,7 @@ function openKeys(dialog) {
 }
 
 // The box takes the focus at once, so that nothing typed after the key is taken for an answer.
-function openComment(open) {
+export function openComment(open) {
   const box = commentBox();
   if (!box || box.hidden === !open || (open && desk.dataset.phase !== 'Reading')) return;
   box.hidden = !open;

@@ -1,6 +1,8 @@
 using Annotator.Web.Data;
+using Annotator.Web.Languages;
 using Annotator.Web.Live;
 using Annotator.Web.Sampling;
+using Microsoft.Extensions.Localization;
 
 namespace Annotator.Web.Annotating;
 
@@ -19,19 +21,16 @@ public enum DeskPhase
 }
 
 /// <summary>
-/// One annotator's sitting at the desk: what is on screen, what was prefetched behind it, and what a key does to them.
-/// The page draws it. Called on one thread at a time, as a circuit does.
+/// One annotator's sitting at the desk: what is on screen, what was prefetched behind it, and what a key does to them; or a
+/// second look at one answer from the history. The page draws it. Called on one thread at a time, as a circuit does.
 /// </summary>
 /// <param name="highlight">How long the answer stays highlighted before the next comparison appears.</param>
 public sealed partial class DeskSession(
-    Desk desk, Seat seat, DeskStudy study, TimeProvider clock, TimeSpan highlight, ILogger<DeskSession> logger) : IAsyncDisposable
+    Desk desk, Seat seat, DeskStudy study, TimeProvider clock, TimeSpan highlight, ILogger<DeskSession> logger, IStringLocalizer<Words> words) : IAsyncDisposable
 {
-    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(5);
-
     private readonly CancellationTokenSource leaving = new();
-    private static readonly Task<ShownComparison?> Nothing = Task.FromResult<ShownComparison?>(null);
 
-    private Task<ShownComparison?> prefetched = Nothing;
+    private Seat seat = seat;
     private Task answering = Task.CompletedTask;
     private DateTime lastAsked;
     private long appearedAt;
@@ -47,7 +46,10 @@ public sealed partial class DeskSession(
     public ShownComparison? Current { get; private set; }
 
     /// <summary>The answer that is highlighted; null unless <see cref="DeskPhase.Answered"/>.</summary>
-    public Answer? Chosen { get; private set; }
+    public DeskAnswer? Given { get; private set; }
+
+    /// <summary>The kind of <see cref="Given"/>.</summary>
+    public Answer? Chosen => Given?.Answer;
 
     public DeskCounts Counts { get; private set; } = new(0, 0);
 
@@ -63,13 +65,29 @@ public sealed partial class DeskSession(
     /// <summary>What a screen reader says when the comparison changes.</summary>
     public string Announcement { get; private set; } = "";
 
-    /// <summary>Goes with the answer to <see cref="Current"/>.</summary>
-    public string? Comment { get; set; }
+    /// <summary>The answer from the history that is looked at again; null at work as usual.</summary>
+    public JudgedEntry? Revising { get; private set; }
 
-    /// <summary>Puts the first comparison on screen and prefetches the second.</summary>
-    public async Task OpenAsync()
+    /// <summary>What <see cref="Revising"/> has become; the page is done then.</summary>
+    public JudgedEntry? Revised { get; private set; }
+
+    /// <summary>Puts the first comparison on screen and prefetches the second; or an answer from the history, if it still stands.</summary>
+    /// <param name="judgmentId">Of the answer to revise.</param>
+    public async Task OpenAsync(long? judgmentId = null)
     {
         Counts = await desk.CountAsync(seat, leaving.Token);
+        if (judgmentId is { } id)
+        {
+            Revising = await desk.JudgedAsync(seat, id, leaving.Token);
+            if (Revising is { } entry)
+            {
+                Show(entry.Comparison with { Draft = entry.Comparison.Draft ?? DraftOf(entry) }, words["You look at this one again: {0}", Spoken(entry.Comparison)]);
+                return;
+            }
+
+            SetNotice(words["That answer was changed or taken back meanwhile."]);
+        }
+
         await ShowNextAsync("");
     }
 
@@ -77,41 +95,47 @@ public sealed partial class DeskSession(
     /// Answers the comparison that was on screen when the key was pressed. A key for another comparison than the present
     /// one, or during the highlight, does nothing.
     /// </summary>
-    public Task AnswerAsync(long comparisonId, Answer answer, SkipReason? reason = null) =>
-        Phase == DeskPhase.Reading && Current?.Id == comparisonId
-            ? answering = JudgeAsync(Current, answer, reason)
-            : Task.CompletedTask;
+    public Task AnswerAsync(long comparisonId, DeskAnswer answer)
+    {
+        ArgumentNullException.ThrowIfNull(answer);
+        return Phase == DeskPhase.Reading && Current?.Id == comparisonId ? answering = JudgeAsync(Current, answer) : Task.CompletedTask;
+    }
 
-    private async Task JudgeAsync(ShownComparison comparison, Answer answer, SkipReason? reason)
+    /// <inheritdoc cref="AnswerAsync(long, DeskAnswer)" />
+    public Task AnswerAsync(long comparisonId, Answer answer, SkipReason? reason = null) =>
+        AnswerAsync(comparisonId, new DeskAnswer(answer) { SkipReason = reason });
+
+    private async Task JudgeAsync(ShownComparison comparison, DeskAnswer answer)
     {
         var seconds = clock.GetElapsedTime(appearedAt).TotalSeconds;
-        (Phase, Chosen, Problem) = (DeskPhase.Answered, answer, null);
+        (Phase, Given, Problem) = (DeskPhase.Answered, answer, null);
         Changed?.Invoke();
         var pause = Task.Delay(highlight, clock, leaving.Token);
         var behind = await prefetched;
-        var request = new JudgeRequest
-        {
-            Comparison = comparison,
-            Answer = answer,
-            SkipReason = reason,
-            Comment = Comment,
-            Seconds = seconds,
-            GuidelinesVersion = Study.GuidelinesVersion,
-            PrefetchedId = behind?.Id,
-            RequestId = Guid.NewGuid(),
-        };
+        var request = Request(comparison, answer, seconds) with { PrefetchedId = behind?.Id };
         JudgeResult result;
         try
         {
+            await ForgetUnsavedDraftAsync();
+            if (Revising is { } entry)
+            {
+                var revised = await desk.ReviseAsync(seat, entry.JudgmentId, request, leaving.Token);
+                await pause;
+                Revised = revised;
+                Changed?.Invoke();
+                return;
+            }
+
             result = await desk.JudgeAsync(seat, request, leaving.Token);
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
             NotSaved(logger, e, comparison.Id);
-            (Phase, Chosen) = (DeskPhase.Reading, null);
+            (Phase, Given) = (DeskPhase.Reading, null);
             Problem = e is RefusedException
                 ? e.Message
-                : "Your answer was not saved. The comparison stays here: answer it again in a moment, or reload the page.";
+                : words["Your answer was not saved. The comparison stays here: answer it again in a moment, or reload the page."];
+            KeepDraftSoon();
             Changed?.Invoke();
             return;
         }
@@ -126,20 +150,42 @@ public sealed partial class DeskSession(
         }
 
         await pause;
+        if (result.Gold is { } gold)
+        {
+            SetNotice(gold.Correct ? words["You agreed with the known answer."] : words["The known answer was: {0}", words.Order(comparison, gold.Ranking)]);
+        }
+
         await ShowNextAsync(result.Outcome switch
         {
-            JudgeOutcome.AlreadyJudged => "You had judged this one in another window.",
-            JudgeOutcome.TakenOver => "While you were away, others took that one over.",
+            JudgeOutcome.AlreadyJudged => words["You had judged this one in another window."],
+            JudgeOutcome.TakenOver => words["While you were away, others took that one over."],
             _ => "",
         }, result.Next);
     }
+
+    private JudgeRequest Request(ShownComparison comparison, DeskAnswer answer, double seconds) => new()
+    {
+        Comparison = comparison,
+        Answer = answer.Answer,
+        SkipReason = answer.SkipReason,
+        Strength = answer.Strength,
+        Tiers = answer.Tiers,
+        OrderUntouched = answer.OrderUntouched,
+        Comment = Draft.Comment,
+        Reasons = answer.StatesPreference ? Draft.Reasons ?? [] : [],
+        Flags = Draft.Flags,
+        Edit = answer.Answer != Answer.Skip && Draft.Edit is { } edit && Study.Task.AllowsEdit && edit.IsOf(comparison) ? edit : null,
+        Seconds = seconds,
+        GuidelinesVersion = Study.GuidelinesVersion,
+        RequestId = Guid.NewGuid(),
+    };
 
     /// <summary>Takes the last judgment back and puts its comparison on screen; what was there waits behind it.</summary>
     public async Task UndoAsync()
     {
         // An undo right after an answer means that answer.
         await answering;
-        if (Phase is not (DeskPhase.Reading or DeskPhase.Empty))
+        if (Revising is not null || Phase is not (DeskPhase.Reading or DeskPhase.Empty))
         {
             return;
         }
@@ -151,6 +197,7 @@ public sealed partial class DeskSession(
     private async Task TakeBackAsync()
     {
         var (phase, behind) = (Phase, Current);
+        await KeepDraftAsync();
         (Phase, Problem) = (DeskPhase.Answered, null);
         try
         {
@@ -159,7 +206,7 @@ public sealed partial class DeskSession(
             if (undone is null)
             {
                 Phase = phase;
-                SetNotice("Nothing to undo");
+                SetNotice(words["Nothing to undo"]);
                 Changed?.Invoke();
                 return;
             }
@@ -168,18 +215,18 @@ public sealed partial class DeskSession(
             if (behind is not null && behind.Id != undone.Comparison.Id)
             {
                 var third = await prefetched;
-                prefetched = Task.FromResult<ShownComparison?>(behind);
+                prefetched = Task.FromResult<ShownComparison?>(behind with { Draft = Draft.IsEmpty ? null : Draft });
                 await GiveBackAsync(third);
             }
 
-            SetNotice($"Undone: {Spoken(undone.Answer)}");
-            Show(undone.Comparison, $"Undone. You had answered: {Spoken(undone.Answer)}. The comparison is back.");
+            SetNotice(words["Undone: {0}", words.Of(undone.Answer)]);
+            Show(undone.Comparison, words["Undone. You had answered: {0}. The comparison is back.", words.Of(undone.Answer)]);
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
             NotUndone(logger, e);
             Phase = phase;
-            Problem = "The undo was not saved: try it again in a moment.";
+            Problem = words["The undo was not saved: try it again in a moment."];
             Changed?.Invoke();
         }
     }
@@ -197,10 +244,10 @@ public sealed partial class DeskSession(
             Study = Study with { PolicyNumber = fresh.PolicyNumber };
             if (fresh.PolicyNumber > 0)
             {
-                SetNotice($"Round {fresh.PolicyNumber}: fresh responses");
+                SetNotice(words["Round {0}: fresh responses", fresh.PolicyNumber]);
             }
 
-            if (Current is { } current)
+            if (Current is { } current && Revising is null)
             {
                 prefetched = ReplaceAsync(prefetched, current.Id);
             }
@@ -214,10 +261,18 @@ public sealed partial class DeskSession(
         }
     }
 
-    /// <summary>Gives back what was prefetched; what is on screen stays leased, so that a reload finds it.</summary>
+    /// <summary>Goes on although the study's target for the day is reached.</summary>
+    public async Task GoOnAsync()
+    {
+        seat = seat with { BeyondTarget = true };
+        await LookAgainAsync();
+    }
+
+    /// <summary>Keeps the draft and gives back what was prefetched; what is on screen stays leased, so that a reload finds it.</summary>
     public async ValueTask DisposeAsync()
     {
         await leaving.CancelAsync();
+        await KeepDraftAsync();
         try
         {
             await GiveBackAsync(await prefetched);
@@ -230,133 +285,8 @@ public sealed partial class DeskSession(
         leaving.Dispose();
     }
 
-    /// <param name="before">Said before the comparison is.</param>
-    /// <param name="afterNext">Already leased for the time after the prefetched one.</param>
-    private async Task ShowNextAsync(string before, ShownComparison? afterNext = null)
-    {
-        var next = await prefetched;
-        if (next is null)
-        {
-            (next, afterNext) = (afterNext ?? await TakeAsync([]), null);
-        }
-
-        prefetched = Nothing;
-        if (next is not null)
-        {
-            Show(next, $"{before} {(Current is null ? "Comparison" : "Next comparison")}: {next.Prompt}".TrimStart());
-            // The two are the same if fresh responses came in between.
-            prefetched = afterNext is null || afterNext.Id == next.Id ? TakeAsync([next.Id]) : Task.FromResult<ShownComparison?>(afterNext);
-            return;
-        }
-
-        var wasEmpty = Phase == DeskPhase.Empty;
-        (Phase, Current, Chosen, Comment) = (DeskPhase.Empty, null, null, null);
-        Empty = await WhyEmptyAsync();
-        if (!wasEmpty)
-        {
-            Announcement = "There is nothing to judge at the moment.";
-            _ = WaitForStockAsync();
-        }
-
-        Changed?.Invoke();
-    }
-
-    private void Show(ShownComparison comparison, string announcement)
-    {
-        if (noticeIsSeen)
-        {
-            Notice = null;
-        }
-
-        noticeIsSeen = true;
-        (Phase, Current, Chosen, Empty, Comment) = (DeskPhase.Reading, comparison, null, null, comparison.Draft?.Comment);
-        Announcement = announcement;
-        appearedAt = clock.GetTimestamp();
-        Changed?.Invoke();
-    }
-
     // It stays until one more comparison has been answered.
     private void SetNotice(string text) => (Notice, noticeIsSeen) = (text, false);
-
-    /// <summary>The next comparison; null if there is none or it can't be read; <see cref="WhyEmptyAsync"/> tells which.</summary>
-    private async Task<ShownComparison?> TakeAsync(long[] except)
-    {
-        try
-        {
-            var next = await desk.NextAsync(seat, except, leaving.Token);
-            lastAsked = clock.GetUtcNow().UtcDateTime;
-            return next;
-        }
-        catch (Exception e) when (e is not OperationCanceledException)
-        {
-            NothingRead(logger, e);
-            return null;
-        }
-    }
-
-    private async Task<EmptyDesk?> WhyEmptyAsync()
-    {
-        try
-        {
-            Problem = null;
-            return await desk.WhyEmptyAsync(seat, leaving.Token);
-        }
-        catch (Exception e) when (e is not OperationCanceledException)
-        {
-            NothingRead(logger, e);
-            Problem = "The stock of comparisons can't be read at the moment; the desk tries again by itself.";
-            return null;
-        }
-    }
-
-    private async Task<ShownComparison?> ReplaceAsync(Task<ShownComparison?> old, long onScreen)
-    {
-        await GiveBackAsync(await old);
-        return await TakeAsync([onScreen]);
-    }
-
-    private async Task GiveBackAsync(ShownComparison? comparison)
-    {
-        if (comparison is not null)
-        {
-            // Also when the page is being left, so not under its token.
-            await desk.ReleaseAsync(seat, [comparison.Id], lastAsked, CancellationToken.None);
-        }
-    }
-
-    /// <summary>The feed speaks of new responses; a lease of another that ran out makes no sound, so look now and then.</summary>
-    private async Task WaitForStockAsync()
-    {
-        using var timer = new PeriodicTimer(LookEvery, clock);
-        try
-        {
-            while (Phase == DeskPhase.Empty && await timer.WaitForNextTickAsync(leaving.Token))
-            {
-                await LookAgainAsync();
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            // The page was left.
-        }
-    }
-
-    private async Task LookAgainAsync()
-    {
-        if (Phase == DeskPhase.Empty && answering.IsCompleted)
-        {
-            await ShowNextAsync("");
-        }
-    }
-
-    private static string Spoken(Answer answer) => answer switch
-    {
-        Answer.Left => "1 is better",
-        Answer.Right => "2 is better",
-        Answer.Tie => "tie",
-        Answer.BothBad => "both bad",
-        _ => "skipped",
-    };
 
     [LoggerMessage(LogLevel.Error, "A judgment on comparison {Comparison} was not saved")]
     private static partial void NotSaved(ILogger logger, Exception e, long comparison);
@@ -366,4 +296,7 @@ public sealed partial class DeskSession(
 
     [LoggerMessage(LogLevel.Error, "The stock of comparisons could not be read")]
     private static partial void NothingRead(ILogger logger, Exception e);
+
+    [LoggerMessage(LogLevel.Error, "What was begun on comparison {Comparison} was not kept")]
+    private static partial void DraftNotKept(ILogger logger, Exception e, long comparison);
 }

@@ -4,6 +4,9 @@ namespace Annotator.Web.Annotating;
 public enum Outcome
 {
     None,
+
+    /// <summary>It is to be preferred, once the rest has been said.</summary>
+    Aimed,
     Chosen,
     Passed,
     Bad,

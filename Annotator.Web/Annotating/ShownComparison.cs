@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Annotator.Model.Preferences;
 using Annotator.Web.Data;
 
@@ -22,11 +23,21 @@ public sealed record ShownComparison(long Id, string Prompt, IReadOnlyList<int> 
 
     public string Left => Texts[0];
     public string Right => Texts[1];
+
+    /// <summary>The text of the response at a position.</summary>
+    public string TextAt(int position) => Texts[Sides.Index().First(side => side.Item == position).Index];
+
+    /// <summary>Two are answered as a pair, more as a ranking, whatever the study asks by now.</summary>
+    public bool IsPair => Texts.Count == 2;
 }
 
 /// <summary>A response edited into a better one.</summary>
 /// <param name="Position">Of the response it was made from.</param>
-public sealed record ResponseEdit(int Position, string Text);
+public sealed record ResponseEdit(int Position, string Text)
+{
+    /// <summary>What is empty or as it was is no edit.</summary>
+    public bool IsOf(ShownComparison comparison) => !string.IsNullOrWhiteSpace(Text) && Text != comparison.TextAt(Position);
+}
 
 /// <summary>What was begun on a comparison and survives a reload, a lost connection and a restart of the server.</summary>
 public sealed record DeskDraft
@@ -36,4 +47,14 @@ public sealed record DeskDraft
 
     /// <summary>The slots of a ranking so far: positions, best first, ties together. A position in no slot is still in the tray.</summary>
     public IReadOnlyList<IReadOnlyList<int>>? Tiers { get; init; }
+
+    /// <summary>Reasons chosen so far, in the study's words.</summary>
+    public IReadOnlyList<string>? Reasons { get; init; }
+
+    /// <summary>What is wrong with single responses, by position.</summary>
+    public IReadOnlyDictionary<int, ResponseFaults>? Flags { get; init; }
+
+    [JsonIgnore]
+    public bool IsEmpty => string.IsNullOrEmpty(Comment) && Edit is null
+        && Tiers is null && (Reasons?.Count ?? 0) == 0 && !(Flags?.Values.Any(fault => fault != ResponseFaults.None) ?? false);
 }

@@ -167,7 +167,7 @@ public sealed class DeskSessionTests : IDisposable
     private async Task<DeskSession> OpenAsync(Seat seat, TimeSpan highlight = default)
     {
         var study = (await database.Desk.StudyAsync())!;
-        var session = new DeskSession(database.Desk, seat, study, database.Clock, highlight, NullLogger<DeskSession>.Instance);
+        var session = new DeskSession(database.Desk, seat, study, database.Clock, highlight, NullLogger<DeskSession>.Instance, EnglishWords.All);
         await session.OpenAsync();
         return session;
     }
