@@ -32,13 +32,18 @@ internal static class Axe
         {
             await page.Page.SetViewportSizeAsync(width, height);
             await page.Page.EmulateMediaAsync(new() { ColorScheme = theme });
-            // MudBlazor writes the theme's colours once the circuit has heard of the change.
-            var ground = theme == ColorScheme.Dark ? Palettes.Theme.PaletteDark.Background : Palettes.Theme.PaletteLight.Background;
-            await Assertions.Expect(page.Page.Locator("body")).ToHaveCSSAsync("background-color", $"rgb({ground.R}, {ground.G}, {ground.B})");
+            await ThemeIsDrawnAsync(page, theme);
             await page.ShouldFindNothingAsync($"{where}, {theme}, {width} px");
         }
 
         await page.Page.SetViewportSizeAsync(size.Width, size.Height);
+    }
+
+    /// <summary>Waits until the page has a theme's colours: MudBlazor writes them once the circuit has heard of the change.</summary>
+    public static Task ThemeIsDrawnAsync(TestPage page, ColorScheme theme)
+    {
+        var ground = theme == ColorScheme.Dark ? Palettes.Theme.PaletteDark.Background : Palettes.Theme.PaletteLight.Background;
+        return Assertions.Expect(page.Page.Locator("body")).ToHaveCSSAsync("background-color", $"rgb({ground.R}, {ground.G}, {ground.B})");
     }
 
     private static IEnumerable<string> Lines(AxeResultItem violation) =>
