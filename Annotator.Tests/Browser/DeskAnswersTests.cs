@@ -142,6 +142,7 @@ public sealed class DeskAnswersTests(DeskApp desks, Fixtures.Browser browser)
         await Expect(desk.Page.GetByRole(AriaRole.Heading, new() { Name = "Today's share is done" })).ToBeVisibleAsync();
         await desk.ShouldFindNothingAsync("the reached target");
         await desk.Button("Go on").ClickAsync();
+        await Expect(desk.Root).ToHaveAttributeAsync("data-phase", "Reading");
         await desk.JudgeAsync("1");
 
         await Expect(desk.Progress).ToContainTextAsync("3 of 2 today");

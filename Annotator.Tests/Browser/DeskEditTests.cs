@@ -30,7 +30,7 @@ public sealed class DeskEditTests(DeskApp desks, Fixtures.Browser browser)
 
         // In the history and in the exports it is marked as a person's.
         await desk.PressAsync("h");
-        await Expect(desk.Page.GetByRole(AriaRole.Article)).ToContainTextAsync("My version two better words, t and b");
+        await Expect(desk.Judged).ToContainTextAsync("My version two better words, t and b");
         var export = desk.App.Services.GetRequiredService<DatasetExport>();
         var admin = desk.Annotator.Current with { IsAdmin = true };
         var lines = await export.Trl(admin, desk.StudyId).ToListAsync(TestContext.Current.CancellationToken);

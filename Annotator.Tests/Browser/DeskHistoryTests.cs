@@ -26,11 +26,11 @@ public sealed class DeskHistoryTests(DeskApp desks, Fixtures.Browser browser)
         await desk.ShouldFindNothingAsync("a second look");
         await desk.PressAsync("ArrowRight", "3");
 
-        var changed = desk.Page.GetByRole(AriaRole.Article).Filter(new() { HasText = "2 is much better" });
+        var changed = desk.Judged.Filter(new() { HasText = "2 is much better" });
         await Expect(changed).ToContainTextAsync("changed");
         await Expect(changed).ToContainTextAsync("hasty");
         await Expect(changed).ToBeFocusedAsync();
-        await Expect(desk.Page.GetByRole(AriaRole.Article)).ToHaveCountAsync(2);
+        await Expect(desk.Judged).ToHaveCountAsync(2);
         await desk.ShouldFindNothingAsync("the history");
         var rows = await desk.JudgmentsAsync();
         rows.Select(j => (j.IsSuperseded, j.Strength)).ShouldBe([(true, 1), (false, null), (false, 3)]);
@@ -51,7 +51,7 @@ public sealed class DeskHistoryTests(DeskApp desks, Fixtures.Browser browser)
 
         await desk.PressAsync("Escape");
 
-        await Expect(desk.Page.GetByRole(AriaRole.Article)).ToContainTextAsync("Both bad");
+        await Expect(desk.Judged).ToContainTextAsync("Both bad");
         await desk.Page.GetByRole(AriaRole.Link, new() { Name = "Go on" }).ClickAsync();
         await Expect(desk.Root).ToHaveAttributeAsync("data-comparison", onScreen);
         (await desk.JudgmentsAsync()).ShouldHaveSingleItem().Verdict.ShouldBe(Verdict.BothBad);

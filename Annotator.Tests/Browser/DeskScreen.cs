@@ -23,6 +23,9 @@ public sealed class DeskScreen(WebApp app, long studyId, TestPerson annotator, T
     /// <summary>The card that is first, second, … from the left.</summary>
     public ILocator Card(int number) => Page.Locator($"article[data-place='{number}']");
 
+    /// <summary>The answers of the history, newest first.</summary>
+    public ILocator Judged => Page.Locator("article.judged");
+
     public ILocator Button(string name) => Page.GetByRole(AriaRole.Button, new() { Name = name, Exact = true });
 
     public ILocator Group(string name) => Page.GetByRole(AriaRole.Group, new() { Name = name });

@@ -59,10 +59,9 @@ public sealed class HostileTextTests(WebApp app, Fixtures.Browser browser) : ICl
         await using (var db = app.OpenDb())
         {
             await db.Comparisons.Where(c => c.RetiredAt == null).ExecuteUpdateAsync(set => set.SetProperty(c => c.RetiredAt, DateTime.UtcNow), TestContext.Current.CancellationToken);
-            var comparison = db.AddComparisons(db.StarterStudy().Id, 2)[0];
-            db.Responses.Single(r => r.Id == comparison.Responses[0].ResponseId).Text = first;
-            db.Responses.Single(r => r.Id == comparison.Responses[1].ResponseId).Text = second;
-            await db.SaveChangesAsync(TestContext.Current.CancellationToken);
+            var study = db.StarterStudy().Id;
+            db.AddComparison(study, "This film", null, first, second);
+            db.AddComparisons(study, 1);
         }
 
         var page = await browser.OpenAsync(app, await app.CreateAnnotatorAsync(userName));

@@ -41,7 +41,7 @@ public sealed class ScreenshotTests(DeskApp desks, Fixtures.Browser browser)
         await Expect(desk.Page.GetByRole(AriaRole.Heading, new() { Name = "Today's share is done" })).ToBeVisibleAsync();
         await TakeInBothThemesAsync(desk, "target-reached");
         await desk.PressAsync("h");
-        await Expect(desk.Page.GetByRole(AriaRole.Article)).ToHaveCountAsync(4);
+        await Expect(desk.Judged).ToHaveCountAsync(4);
         await TakeInBothThemesAsync(desk, "history");
         await desk.Page.GetByRole(AriaRole.Link, new() { Name = "Change this answer: Tie" }).ClickAsync();
         await Expect(desk.Group("A second look")).ToBeVisibleAsync();
@@ -71,10 +71,10 @@ public sealed class ScreenshotTests(DeskApp desks, Fixtures.Browser browser)
         await desk.Page.GetByRole(AriaRole.Button, new() { Name = "1 is better" }).TapAsync();
         await TakeAsync(desk, "phone-strength");
         await desk.Page.GetByRole(AriaRole.Button, new() { Name = "1 is much better" }).TapAsync();
-        await Expect(desk.Page.GetByText("I went in expecting").First).ToBeVisibleAsync();
+        await Expect(desk.Page.Locator("[data-phase=Reading] .of-text")).ToBeVisibleAsync();
         await TakeInBothThemesAsync(desk, "phone");
         await desk.Page.GetByRole(AriaRole.Link, new() { Name = "History" }).TapAsync();
-        await Expect(desk.Page.GetByRole(AriaRole.Article)).ToHaveCountAsync(1);
+        await Expect(desk.Judged).ToHaveCountAsync(1);
         await TakeAsync(desk, "phone-history");
     }
 
