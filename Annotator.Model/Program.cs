@@ -11,6 +11,7 @@ var root = new RootCommand("Annotator's language models: training, sampling and 
     PpoCommand.Create(),
     ShortTakesCommand.Create(),
     SampleCommand.Create(),
+    ExportCommand.Create(),
     ServeCommand.Create(),
     ExperimentCommand.Create(),
     BenchmarkCommand.Create(),

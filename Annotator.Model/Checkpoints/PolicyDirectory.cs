@@ -76,13 +76,23 @@ public static class PolicyDirectory
     }
 
     /// <summary>
-    /// Saves a policy: each file is written beside its place and renamed, the weights before config.json, so that
-    /// a directory with a config.json is complete.
+    /// Saves a policy that was trained: each file is written beside its place and renamed, the weights before
+    /// config.json, so that a directory with a config.json is complete.
     /// </summary>
     /// <param name="policy">Tokenizer files, generation settings and licence are copied from its directory.</param>
     /// <param name="path">Made if need be; files of the same names are replaced.</param>
     /// <param name="dtype">Float32, Float16 or BFloat16.</param>
     public static void Save(Policy policy, string path, ScalarType dtype = ScalarType.Float32)
+    {
+        var parameters = policy.Model.Parameters.Values.Sum(parameter => parameter.numel());
+        Write(policy, path, dtype, ModelCard.Of(policy.Card, policy.Config["model_type"]!.ToString(), parameters));
+    }
+
+    /// <summary>Saves a policy as it is, in another type maybe: its card, if it has one, stays what it was.</summary>
+    /// <inheritdoc cref="Save" path="/param" />
+    public static void Export(Policy policy, string path, ScalarType dtype) => Write(policy, path, dtype, policy.Card);
+
+    private static void Write(Policy policy, string path, ScalarType dtype, string? card)
     {
         Directory.CreateDirectory(path);
         foreach (var name in PolicyFiles.Companions.Concat(PolicyFiles.Licences))
@@ -94,8 +104,11 @@ public static class PolicyDirectory
             }
         }
 
-        var card = ModelCard.Of(policy.Card, policy.Config["model_type"]!.ToString(), policy.Model.Parameters.Values.Sum(parameter => parameter.numel()));
-        WriteBeside(Path.Combine(path, ModelCard.File), temporary => File.WriteAllText(temporary, card));
+        if (card is not null)
+        {
+            WriteBeside(Path.Combine(path, ModelCard.File), temporary => File.WriteAllText(temporary, card));
+        }
+
         WriteBeside(Path.Combine(path, WeightsFile), temporary => Safetensors.Write(temporary, policy.Model.Parameters, dtype));
         var config = WithDtype(policy.Config, dtype);
         WriteBeside(Path.Combine(path, ConfigFile), temporary => File.WriteAllText(temporary, config.ToJsonString(Indented) + "\n"));

@@ -41,7 +41,7 @@ public static class SftCommand
     private static readonly Option<int> EvalSteps = new("--eval-steps") { Description = "Updates between evaluations; 0 for the start and the end only.", DefaultValueFactory = _ => 500 };
     private static readonly Option<int> CheckpointSteps = new("--checkpoint-steps") { Description = "Updates between checkpoints; 0 for none.", DefaultValueFactory = _ => 500 };
     private static readonly Option<bool> Resume = new("--resume") { Description = "Go on from the checkpoint in --out." };
-    private static readonly Option<string> Dtype = new("--dtype") { Description = "Of the saved weights: float32, float16 or bfloat16.", DefaultValueFactory = _ => "float32" };
+    private static readonly Option<torch.ScalarType> Dtype = new("--dtype") { Description = "Of the saved weights: float32, float16 or bfloat16.", DefaultValueFactory = _ => torch.ScalarType.Float32 };
     private static readonly Option<int> Threads = new("--threads") { Description = "0 for all cores.", DefaultValueFactory = _ => 0 };
 
     public static Command Create()
@@ -120,12 +120,7 @@ public static class SftCommand
             () => run.WriteCheckpoint(policy, trainer, data, options),
             cancellation));
 
-        PolicyDirectory.Save(policy, run.Directory, arguments.GetValue(Dtype) switch
-        {
-            "float16" => torch.ScalarType.Float16,
-            "bfloat16" => torch.ScalarType.BFloat16,
-            _ => torch.ScalarType.Float32,
-        });
+        PolicyDirectory.Save(policy, run.Directory, arguments.GetValue(Dtype));
         run.RemoveCheckpoint();
         console.Log($"Saved to {run.Directory}.");
     }
