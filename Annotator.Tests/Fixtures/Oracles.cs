@@ -8,7 +8,7 @@ namespace Annotator.Tests.Fixtures;
 /// </summary>
 public static class Oracles
 {
-    private static readonly string[] Roots = [.. FindRoots()];
+    private static readonly string[] Roots = [.. Above("shared/oracles"), .. Above("Annotator.Tests/Oracles")];
 
     /// <summary>The folders of models/: a checkpoint of every family.</summary>
     public static IReadOnlyList<string> Models { get; } =
@@ -39,12 +39,11 @@ public static class Oracles
 
     public static long[] Longs(this JsonNode node) => [.. node.AsArray().Select(value => value!.GetValue<long>())];
 
-    private static IEnumerable<string> FindRoots()
+    private static IEnumerable<string> Above(string name)
     {
         for (var directory = new DirectoryInfo(AppContext.BaseDirectory); directory is not null; directory = directory.Parent)
         {
-            yield return Path.Combine(directory.FullName, "shared", "oracles");
-            yield return Path.Combine(directory.FullName, "Annotator.Tests", "Oracles");
+            yield return Path.Combine(directory.FullName, name);
         }
     }
 }
