@@ -189,10 +189,11 @@ public sealed class FamiliesTests
         using var half = PolicyDirectory.Open(Oracles.Find($"models/{name}"), dtype: ScalarType.BFloat16);
         var ids = tensor(Oracles.ExpectedOfModel(name)["sequences"]![0]!["input_ids"]!.Longs()).unsqueeze(0);
 
-        var logits = half.Model.Logits(half.Model.Hidden(ids));
+        var (logits, expected) = (half.Model.Logits(half.Model.Hidden(ids)), single.Model.Logits(single.Model.Hidden(ids)));
 
         logits.dtype.ShouldBe(ScalarType.BFloat16);
-        logits.ShouldBeCloseTo([.. single.Model.Logits(single.Model.Hidden(ids)).contiguous().data<float>()], 0.15);
+        // How each processor rounds within a product differs, so single logits do; all together they may be off by a few of BF16's 2⁻⁹.
+        ((logits.to(ScalarType.Float32) - expected).norm() / expected.norm()).item<float>().ShouldBeLessThan(0.03f);
     }
 
     private static long[] Greedy(LanguageModel model, long[] prompt, int length)
