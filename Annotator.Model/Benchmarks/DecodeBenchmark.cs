@@ -49,9 +49,10 @@ public sealed class DecodeBenchmark : IDisposable
             yield return new($"decode, {name}", rate, "tokens/s",
                 Math.Min(streamed, multiplied), streamed < multiplied ? "weights' bytes at the speed of memory" : "libtorch's matrix products alone");
 
-            // Where a step's time goes; what is left is attention, norms and the calls themselves.
+            // Where a step's time goes; what is left is norms, activations and the calls themselves.
             var step = 1000 * rows / rate;
             yield return new($"– its matrix products, {name}", 1000 * ProductsAlone(rows), "ms", step, "a step");
+            yield return new($"– its attention, {name}", 1000 * AttentionAlone(rows), "ms", step, "a step");
             yield return new($"– its choice of tokens, {name}", 1000 * ChoiceAlone(rows), "ms", step, "a step");
         }
 
@@ -90,6 +91,20 @@ public sealed class DecodeBenchmark : IDisposable
         using var _ = no_grad();
         var products = Matrices().Select(weight => (Weight: weight, X: rand(rows, weight.shape[1]))).ToList();
         return MachineLimits.Best(() => products.ForEach(product => Projection.Linear(product.X, product.Weight).Dispose()));
+    }
+
+    /// <summary>Over the tokens that a row has in the middle of its decoding.</summary>
+    private double AttentionAlone(int rows)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        const int Length = PromptLength + NewTokens / 2;
+        var query = rand(rows, Model.KeyValueHeads, 1, Model.HeadWidth);
+        var layers = Enumerable.Range(0, Model.Layers).Select(_ => (Keys: Room(), Values: Room())).ToList();
+        long[] lengths = [.. Enumerable.Repeat((long)Length, rows)];
+        return MachineLimits.Best(() => layers.ForEach(layer => OneTokenAttention.Of(query, layer.Keys, layer.Values, lengths).Dispose()));
+
+        Tensor Room() => rand(rows, Length + 1, Model.KeyValueHeads, Model.HeadWidth).transpose(1, 2);
     }
 
     private double ChoiceAlone(int rows)

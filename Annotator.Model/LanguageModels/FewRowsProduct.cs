@@ -1,6 +1,7 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -17,18 +18,21 @@ internal static unsafe class FewRowsProduct
     /// <summary>From here on libtorch's product is as fast.</summary>
     public const int MaxRows = 64;
 
-    private const int Tile = 4;                                                                   // rows of x by rows of W
-    private const int Lane = 16;                                                                  // floats of a vector
+    // Rows of x by rows of W that are summed at a time: their twelve sums, and what is multiplied, fill the 16 registers of AVX2.
+    private const int TileRows = 4;
+    private const int TileOutputs = 3;
     private const int PartElements = 400_000;                                                     // of W, what a thread takes at a time: long streams are read faster
     private const int ShareFrom = 1 << 16;                                                        // less work than this is sooner done alone
 
-    /// <summary>Whether it can be used: few rows, F32 in main memory, no gradient wanted, outputs' weights together, and AVX-512.</summary>
+    private static int Lane => Vector<float>.Count;
+
+    /// <summary>Whether it can be used: few rows, F32 in main memory, no gradient wanted, outputs' weights together.</summary>
     /// <param name="x">(…, in).</param>
     /// <param name="weight">[out, in].</param>
     public static bool Suits(Tensor x, Tensor weight) =>
-        Vector512.IsHardwareAccelerated && !is_grad_enabled()
+        !is_grad_enabled()
         && x.device_type == DeviceType.CPU && x.dtype == ScalarType.Float32 && weight.dtype == ScalarType.Float32
-        && x.numel() <= MaxRows * weight.shape[1] && weight.shape[1] % Lane == 0 && weight.is_contiguous();
+        && weight.size(1) is var inputs && x.numel() <= MaxRows * inputs && inputs % Lane == 0 && weight.is_contiguous();
 
     /// <summary>The product.</summary>
     /// <param name="x">(…, in).</param>
@@ -37,7 +41,7 @@ internal static unsafe class FewRowsProduct
     /// <returns>(…, out).</returns>
     public static Tensor Of(Tensor x, Tensor weight, Tensor? bias)
     {
-        var (outputs, inputs) = ((int)weight.shape[0], (int)weight.shape[1]);
+        var (outputs, inputs) = ((int)weight.size(0), (int)weight.size(1));
         using var rows = x.contiguous();
         var y = empty([.. x.shape[..^1], outputs], ScalarType.Float32, x.device);
         var product = new Product(
@@ -61,93 +65,133 @@ internal static unsafe class FewRowsProduct
 
     private sealed class Product(float* x, int rows, float* weight, float* bias, float* y, int outputs, int inputs)
     {
-        private readonly int _rowsOfPart = (long)rows * outputs * inputs < ShareFrom ? outputs
-            : Tile * Math.Max(1, Math.Min(PartElements / inputs, (outputs + 1) / 2) / Tile);
+        private readonly int _outputsOfPart = OutputsOfPart(rows, outputs, inputs);
 
-        public int Parts => (outputs + _rowsOfPart - 1) / _rowsOfPart;
+        public int Parts => (outputs + _outputsOfPart - 1) / _outputsOfPart;
 
         public void Part(int part)
         {
-            var end = Math.Min(outputs, (part + 1) * _rowsOfPart);
-            var output = part * _rowsOfPart;
-            for (; rows > 1 && output + Tile <= end; output += Tile)
+            var end = Math.Min(outputs, (part + 1) * _outputsOfPart);
+            var output = part * _outputsOfPart;
+            if (rows == 1)
             {
-                for (var row = 0; row < rows; row += Tile)
-                    FourByFour(row, output);
+                for (; output + 4 <= end; output += 4)
+                    OneByFour(output);
+            }
+            else
+            {
+                for (; output + TileOutputs <= end; output += TileOutputs)
+                {
+                    for (var row = 0; row < rows; row += TileRows)
+                        FourByThree(row, output);
+                }
             }
 
-            for (var row = 0; row < rows; row++)
-                OneByOne(row, output, end);
+            for (; output < end; output++)
+            {
+                for (var row = 0; row < rows; row++)
+                    OneByOne(row, output);
+            }
         }
 
-        /// <summary>One output after the other, so that memory is read in a single stream.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void OneByOne(int row, int from, int to)
+        /// <summary>Equal parts, as many for each thread, of whole tiles.</summary>
+        private static int OutputsOfPart(int rows, int outputs, int inputs)
         {
-            float* v = x + (long)row * inputs, w = weight + (long)from * inputs;
-            for (var output = from; output < to; output++, w += inputs)
+            if ((long)rows * outputs * inputs < ShareFrom)
+                return outputs;
+            var threads = get_num_threads();
+            var rounds = 1 + (int)((long)outputs * inputs / ((long)PartElements * threads));
+            return RoundedUp(RoundedUp(outputs, rounds * threads) / (rounds * threads), TileOutputs);
+        }
+
+        private static int RoundedUp(int value, int multiple) => (value + multiple - 1) / multiple * multiple;
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void OneByOne(int row, int output)
+        {
+            float* v = x + (long)row * inputs, w = weight + (long)output * inputs;
+            var sum = Vector<float>.Zero;
+            for (var i = 0; i < inputs; i += Lane)
+                sum = Vector.MultiplyAddEstimate(Vector.Load(v + i), Vector.Load(w + i), sum);
+            Store(row, output, sum);
+        }
+
+        /// <summary>Four sums at a time: one alone would wait for itself.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void OneByFour(int output)
+        {
+            float* w0 = weight + (long)output * inputs, w1 = w0 + inputs, w2 = w1 + inputs, w3 = w2 + inputs;
+            Vector<float> a0 = default, a1 = default, a2 = default, a3 = default;
+            for (var i = 0; i < inputs; i += Lane)
             {
-                var sum = Vector512<float>.Zero;
-                for (var i = 0; i < inputs; i += Lane)
-                    sum = Vector512.FusedMultiplyAdd(Vector512.Load(v + i), Vector512.Load(w + i), sum);
-                Store(row, output, sum);
+                var v = Vector.Load(x + i);
+                a0 = Vector.MultiplyAddEstimate(v, Vector.Load(w0 + i), a0);
+                a1 = Vector.MultiplyAddEstimate(v, Vector.Load(w1 + i), a1);
+                a2 = Vector.MultiplyAddEstimate(v, Vector.Load(w2 + i), a2);
+                a3 = Vector.MultiplyAddEstimate(v, Vector.Load(w3 + i), a3);
             }
+
+            Store(0, output, a0);
+            Store(0, output + 1, a1);
+            Store(0, output + 2, a2);
+            Store(0, output + 3, a3);
         }
 
         /// <summary>Rows beyond the last are the last once more; what they give is not stored.</summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void FourByFour(int row, int output)
+        private void FourByThree(int row, int output)
         {
-            float* w0 = weight + (long)output * inputs, w1 = w0 + inputs, w2 = w1 + inputs, w3 = w2 + inputs;
+            float* w0 = weight + (long)output * inputs, w1 = w0 + inputs, w2 = w1 + inputs;
             float* x0 = x + (long)row * inputs, x1 = Row(row + 1), x2 = Row(row + 2), x3 = Row(row + 3);
-            Vector512<float> a00 = default, a01 = default, a02 = default, a03 = default;
-            Vector512<float> a10 = default, a11 = default, a12 = default, a13 = default;
-            Vector512<float> a20 = default, a21 = default, a22 = default, a23 = default;
-            Vector512<float> a30 = default, a31 = default, a32 = default, a33 = default;
-            for (var i = 0; i < inputs; i += Lane)
+
+            // The next rows of W are fetched meanwhile, each group of rows of x its share of them.
+            var share = TileOutputs * Lane / ((rows + TileRows - 1) / TileRows);                  // a step
+            var ahead = w2 + inputs + (long)row / TileRows * share * (inputs / Lane);
+            Vector<float> a00 = default, a01 = default, a02 = default;
+            Vector<float> a10 = default, a11 = default, a12 = default;
+            Vector<float> a20 = default, a21 = default, a22 = default;
+            Vector<float> a30 = default, a31 = default, a32 = default;
+            for (var i = 0; i < inputs; i += Lane, ahead += share)
             {
-                Vector512<float> v0 = Vector512.Load(x0 + i), v1 = Vector512.Load(x1 + i), v2 = Vector512.Load(x2 + i), v3 = Vector512.Load(x3 + i);
-                var w = Vector512.Load(w0 + i);
-                a00 = Vector512.FusedMultiplyAdd(v0, w, a00);
-                a10 = Vector512.FusedMultiplyAdd(v1, w, a10);
-                a20 = Vector512.FusedMultiplyAdd(v2, w, a20);
-                a30 = Vector512.FusedMultiplyAdd(v3, w, a30);
-                w = Vector512.Load(w1 + i);
-                a01 = Vector512.FusedMultiplyAdd(v0, w, a01);
-                a11 = Vector512.FusedMultiplyAdd(v1, w, a11);
-                a21 = Vector512.FusedMultiplyAdd(v2, w, a21);
-                a31 = Vector512.FusedMultiplyAdd(v3, w, a31);
-                w = Vector512.Load(w2 + i);
-                a02 = Vector512.FusedMultiplyAdd(v0, w, a02);
-                a12 = Vector512.FusedMultiplyAdd(v1, w, a12);
-                a22 = Vector512.FusedMultiplyAdd(v2, w, a22);
-                a32 = Vector512.FusedMultiplyAdd(v3, w, a32);
-                w = Vector512.Load(w3 + i);
-                a03 = Vector512.FusedMultiplyAdd(v0, w, a03);
-                a13 = Vector512.FusedMultiplyAdd(v1, w, a13);
-                a23 = Vector512.FusedMultiplyAdd(v2, w, a23);
-                a33 = Vector512.FusedMultiplyAdd(v3, w, a33);
+                if (Sse.IsSupported)
+                    Sse.Prefetch0(ahead);
+                Vector<float> u0 = Vector.Load(w0 + i), u1 = Vector.Load(w1 + i), u2 = Vector.Load(w2 + i);
+                var v = Vector.Load(x0 + i);
+                a00 = Vector.MultiplyAddEstimate(v, u0, a00);
+                a01 = Vector.MultiplyAddEstimate(v, u1, a01);
+                a02 = Vector.MultiplyAddEstimate(v, u2, a02);
+                v = Vector.Load(x1 + i);
+                a10 = Vector.MultiplyAddEstimate(v, u0, a10);
+                a11 = Vector.MultiplyAddEstimate(v, u1, a11);
+                a12 = Vector.MultiplyAddEstimate(v, u2, a12);
+                v = Vector.Load(x2 + i);
+                a20 = Vector.MultiplyAddEstimate(v, u0, a20);
+                a21 = Vector.MultiplyAddEstimate(v, u1, a21);
+                a22 = Vector.MultiplyAddEstimate(v, u2, a22);
+                v = Vector.Load(x3 + i);
+                a30 = Vector.MultiplyAddEstimate(v, u0, a30);
+                a31 = Vector.MultiplyAddEstimate(v, u1, a31);
+                a32 = Vector.MultiplyAddEstimate(v, u2, a32);
             }
 
-            StoreRow(row, output, a00, a01, a02, a03);
-            StoreRow(row + 1, output, a10, a11, a12, a13);
-            StoreRow(row + 2, output, a20, a21, a22, a23);
-            StoreRow(row + 3, output, a30, a31, a32, a33);
+            StoreRow(row, output, a00, a01, a02);
+            StoreRow(row + 1, output, a10, a11, a12);
+            StoreRow(row + 2, output, a20, a21, a22);
+            StoreRow(row + 3, output, a30, a31, a32);
         }
 
         private float* Row(int row) => x + (long)Math.Min(row, rows - 1) * inputs;
 
-        private void StoreRow(int row, int output, Vector512<float> s0, Vector512<float> s1, Vector512<float> s2, Vector512<float> s3)
+        private void StoreRow(int row, int output, Vector<float> s0, Vector<float> s1, Vector<float> s2)
         {
             if (row >= rows)
                 return;
             Store(row, output, s0);
             Store(row, output + 1, s1);
             Store(row, output + 2, s2);
-            Store(row, output + 3, s3);
         }
 
-        private void Store(int row, int output, Vector512<float> sum) =>
-            y[(long)row * outputs + output] = Vector512.Sum(sum) + (bias is null ? 0 : bias[output]);
+        private void Store(int row, int output, Vector<float> sum) =>
+            y[(long)row * outputs + output] = Vector.Sum(sum) + (bias is null ? 0 : bias[output]);
     }
 }

@@ -1,5 +1,5 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -11,12 +11,13 @@ namespace Annotator.Model.LanguageModels;
 /// </summary>
 internal static unsafe class OneTokenAttention
 {
-    private const int Lane = 16;                                                                  // floats of a vector
-    private const int ShareFrom = 1 << 14;                                                        // less work than this is sooner done alone
+    private const int ShareFrom = 1 << 9;                                                         // less work than this is sooner done alone
 
-    /// <summary>Whether it can be used: F32 in main memory, no gradient wanted, and AVX-512.</summary>
+    private static int Lane => Vector<float>.Count;
+
+    /// <summary>Whether it can be used: F32 in main memory, no gradient wanted.</summary>
     public static bool Suits(LanguageModel model, long queries) =>
-        queries == 1 && Vector512.IsHardwareAccelerated && !is_grad_enabled() && model.Dropout == 0
+        queries == 1 && !is_grad_enabled() && model.Dropout == 0
         && model.HeadWidth % Lane == 0 && model.Dtype == ScalarType.Float32 && model.Device.type == DeviceType.CPU;
 
     /// <summary>softmax(q·kᵀ/√d)·v.</summary>
@@ -89,10 +90,10 @@ internal static unsafe class OneTokenAttention
             var scale = 1 / MathF.Sqrt(width);
             for (var token = 0; token < length; token++, key += tokenStride)
             {
-                var sum = Vector512<float>.Zero;
+                var sum = Vector<float>.Zero;
                 for (var i = 0; i < width; i += Lane)
-                    sum = Vector512.FusedMultiplyAdd(Vector512.Load(query + i), Vector512.Load(key + i), sum);
-                scores[token] = Vector512.Sum(sum) * scale;
+                    sum = Vector.MultiplyAddEstimate(Vector.Load(query + i), Vector.Load(key + i), sum);
+                scores[token] = Vector.Sum(sum) * scale;
             }
         }
 
@@ -100,33 +101,53 @@ internal static unsafe class OneTokenAttention
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private static float Exponentials(float* scores, int room)
         {
-            var highest = Vector512.Load(scores);
+            var highest = Vector.Load(scores);
             for (var i = Lane; i < room; i += Lane)
-                highest = Vector512.Max(highest, Vector512.Load(scores + i));
+                highest = Vector.Max(highest, Vector.Load(scores + i));
             var top = highest[0];
             for (var i = 1; i < Lane; i++)
                 top = MathF.Max(top, highest[i]);
 
-            var shift = Vector512.Create(top);
-            var sum = Vector512<float>.Zero;
+            var shift = Vector.Create(top);
+            var sum = Vector<float>.Zero;
             for (var i = 0; i < room; i += Lane)
             {
-                var weight = Vector512.Exp(Vector512.Load(scores + i) - shift);
+                var weight = Vector.Exp(Vector.Load(scores + i) - shift);
                 weight.Store(scores + i);
                 sum += weight;
             }
 
-            return Vector512.Sum(sum);
+            return Vector.Sum(sum);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void Mix(float* weights, float* value, float* mixed, int length, float scale)
         {
-            for (var i = 0; i < width; i += Lane)
+            var i = 0;
+            for (; i + 4 * Lane <= width; i += 4 * Lane)
             {
-                var sum = Vector512<float>.Zero;
+                Vector<float> a0 = default, a1 = default, a2 = default, a3 = default;
+                var v = value + i;
+                for (var token = 0; token < length; token++, v += tokenStride)
+                {
+                    var weight = Vector.Create(weights[token]);
+                    a0 = Vector.MultiplyAddEstimate(weight, Vector.Load(v), a0);
+                    a1 = Vector.MultiplyAddEstimate(weight, Vector.Load(v + Lane), a1);
+                    a2 = Vector.MultiplyAddEstimate(weight, Vector.Load(v + 2 * Lane), a2);
+                    a3 = Vector.MultiplyAddEstimate(weight, Vector.Load(v + 3 * Lane), a3);
+                }
+
+                (a0 * scale).Store(mixed + i);
+                (a1 * scale).Store(mixed + i + Lane);
+                (a2 * scale).Store(mixed + i + 2 * Lane);
+                (a3 * scale).Store(mixed + i + 3 * Lane);
+            }
+
+            for (; i < width; i += Lane)
+            {
+                var sum = Vector<float>.Zero;
                 for (var token = 0; token < length; token++)
-                    sum = Vector512.FusedMultiplyAdd(Vector512.Create(weights[token]), Vector512.Load(value + token * tokenStride + i), sum);
+                    sum = Vector.MultiplyAddEstimate(Vector.Create(weights[token]), Vector.Load(value + token * tokenStride + i), sum);
                 (sum * scale).Store(mixed + i);
             }
         }

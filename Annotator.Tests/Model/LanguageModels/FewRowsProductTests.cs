@@ -1,11 +1,9 @@
-using System.Runtime.Intrinsics;
 using Annotator.Model.LanguageModels;
 using Annotator.Tests.Fixtures;
 using static TorchSharp.torch;
 
 namespace Annotator.Tests.Model.LanguageModels;
 
-/// <summary>Where the processor has no AVX-512 libtorch's product is used, and there is nothing to compare.</summary>
 [Collection(TorchCollection.Name)]
 public sealed class FewRowsProductTests
 {
@@ -21,7 +19,7 @@ public sealed class FewRowsProductTests
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         var (x, weight, bias) = (randn(rows, inputs), randn(outputs, inputs), randn(outputs));
-        FewRowsProduct.Suits(x, weight).ShouldBe(Vector512.IsHardwareAccelerated);
+        FewRowsProduct.Suits(x, weight).ShouldBeTrue();
         FewRowsProduct.Of(x, weight, bias).ShouldBeCloseTo([.. nn.functional.linear(x, weight, bias).data<float>()], 2e-4);
         FewRowsProduct.Of(x, weight, null).ShouldBeCloseTo([.. nn.functional.linear(x, weight).data<float>()], 2e-4);
     }
