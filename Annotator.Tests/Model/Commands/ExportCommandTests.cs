@@ -5,6 +5,7 @@ using Annotator.Tests.Fixtures;
 
 namespace Annotator.Tests.Model.Commands;
 
+[Collection(TorchCollection.Name)]
 public sealed class ExportCommandTests : IDisposable
 {
     private readonly TemporaryDirectory _directory = new();
