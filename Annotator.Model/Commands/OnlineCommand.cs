@@ -11,7 +11,7 @@ public static class OnlineCommand
 {
     private static readonly OnlineSizes Full = new();
     private static readonly Option<DirectoryInfo> Out = new("--out") { Description = "The directory for arms/, online.csv, online.svg, online.png and report.md. What is finished there is not run again.", Required = true };
-    private static readonly Option<int> Seeds = new("--seeds") { Description = "How many.", DefaultValueFactory = _ => 3 };
+    private static readonly Option<int[]> Seeds = new("--seeds") { Description = "Those to run; whatever the directory holds is drawn.", DefaultValueFactory = _ => [0, 1, 2], AllowMultipleArgumentsPerToken = true };
     private static readonly Option<int> Rounds = new("--rounds") { Description = "Rounds of each arm.", DefaultValueFactory = _ => Full.Rounds };
     private static readonly Option<int> Judgments = new("--judgments") { Description = "Judgments before each round.", DefaultValueFactory = _ => Full.Judgments };
     private static readonly Option<int> Samples = new("--fresh-samples") { Description = "Fresh samples after each round.", DefaultValueFactory = _ => Full.FreshSamples };
@@ -28,13 +28,13 @@ public static class OnlineCommand
                 torch.set_num_threads(threads);
             var directory = arguments.GetRequiredValue(Out).FullName;
             var sizes = Full with { Rounds = arguments.GetValue(Rounds), Judgments = arguments.GetValue(Judgments), FreshSamples = arguments.GetValue(Samples) };
-            if (sizes.Rounds < 1 || sizes.Judgments < 1 || sizes.FreshSamples < 1 || arguments.GetValue(Seeds) < 1)
-                throw new UsageException("--rounds, --judgments, --fresh-samples and --seeds must be at least 1.");
+            if (sizes.Rounds < 1 || sizes.Judgments < 1 || sizes.FreshSamples < 1)
+                throw new UsageException("--rounds, --judgments and --fresh-samples must be at least 1.");
             console.WithProgress("Online rounds", progress => new OnlineExperiment(directory, progress, console.Log).Run(
                 arguments.GetValue(PolicyOption)?.FullName ?? EmbeddedData.SftPolicy,
                 SentimentScorer.Read(EmbeddedData.Scorer),
                 arguments.GetValue(corpus) is { } reviews ? new Corpus(reviews.FullName) : null,
-                sizes, [.. Enumerable.Range(0, arguments.GetValue(Seeds))], cancellation));
+                sizes, arguments.GetRequiredValue(Seeds), cancellation));
 
             var points = OnlineExperiment.Read(directory);
             var arms = FrontierCurve.Of(points);

@@ -40,10 +40,10 @@ public static class OnlineReport
         var judgments = arms[0].Runs[0].Select(point => point.Step).ToList();
         var text = new StringBuilder();
         text.AppendLine("# Online rounds in simulation\n");
-        text.AppendLine(FormattableString.Invariant($"{sizes.Rounds} rounds: the newest policy samples, a simulated annotator compares two responses to each of {sizes.Judgments} openings and is wrong in {sizes.Noise:P0} of them, and a round of DPO (β {sizes.Beta}, RMSprop {sizes.LearningRate}, {sizes.Epochs} epochs of batches of {sizes.BatchSize}) begins from the policy before. The first arm is the app's default; each other one changes one thing.\n"));
+        text.AppendLine(FormattableString.Invariant($"{sizes.Rounds} rounds: the newest policy samples, a simulated annotator compares two responses to each of {sizes.Judgments} openings and is wrong in {sizes.Noise:P0} of them, and a round of DPO (β {sizes.Beta}, RMSprop {sizes.LearningRate}, {FrontierReport.Plural(sizes.Epochs, "pass", "passes")} in batches of {sizes.BatchSize}) begins from the policy before. The first arm is the app's default; each other one changes one thing.\n"));
         text.AppendLine("![Reward against judgments](online.png)\n");
-        text.AppendLine(FormattableString.Invariant($"True reward of {sizes.FreshSamples} fresh samples on held-out openings; {FrontierReport.Plural(seeds.Count, "seed")} ({string.Join(", ", seeds)}), mean ± standard error over seeds.\n"));
-        FrontierReport.Table(text, ["arm", .. judgments.Select(count => FrontierReport.Plural(count, "judgment")), "KL at the end", "tokens at the end"], arms.Select(arm =>
+        text.AppendLine(FormattableString.Invariant($"True reward of {sizes.FreshSamples} fresh samples on held-out openings; {FrontierReport.Plural(seeds.Count, "seed", "seeds")} ({string.Join(", ", seeds)}), mean ± standard error over seeds.\n"));
+        FrontierReport.Table(text, ["arm", .. judgments.Select(count => FrontierReport.Plural(count, "judgment", "judgments")), "KL at the end", "tokens at the end"], arms.Select(arm =>
             arm.Means().Select(mean => Cell(mean.Reward, seeds.Count))
                 .Prepend(LabelOf(arm.Method))
                 .Append(Cell(arm.Means().Last().Kl, seeds.Count))

@@ -9,10 +9,10 @@ namespace Annotator.Model.Experiments;
 /// <summary>How large the simulation of online rounds is.</summary>
 public sealed record OnlineSizes
 {
-    public int Rounds { get; init; } = 5;
+    public int Rounds { get; init; } = 4;
 
     /// <summary>Judgments before each round.</summary>
-    public int Judgments { get; init; } = 96;
+    public int Judgments { get; init; } = 128;
 
     /// <summary>The chance of a wrong judgment: people disagree with each other about as often.</summary>
     public double Noise { get; init; } = 0.2;
@@ -23,7 +23,7 @@ public sealed record OnlineSizes
     public int BatchSize { get; init; } = 16;
 
     /// <summary>Passes over the comparisons of a round.</summary>
-    public double Epochs { get; init; } = 2;
+    public double Epochs { get; init; } = 1;
 
     public double Beta { get; init; } = 0.1;
 
@@ -69,7 +69,7 @@ public sealed class OnlineRounds(string sftPath, SentimentScorer scorer, OnlineS
     /// <param name="openings">x.</param>
     /// <param name="progress">Told how much is done, from 0 to 1.</param>
     /// <param name="cancellation">Looked at between updates.</param>
-    /// <returns>A point before the first round and one after each; the step is the number of judgments so far.</returns>
+    /// <returns>A point before the first round and one after each; the step is the number of judgments asked for so far.</returns>
     public IEnumerable<FrontierPoint> Run(OnlineArm arm, Policy sft, Openings openings, Action<double> progress, CancellationToken cancellation)
     {
         using var policy = PolicyDirectory.OpenForSampling(sftPath);
@@ -82,7 +82,8 @@ public sealed class OnlineRounds(string sftPath, SentimentScorer scorer, OnlineS
             if (arm.NewDataOnly)
                 known.Clear();
             known.AddRange(judged);
-            Train(arm, policy, known, round, cancellation);
+            if (known.Count > 0)
+                Train(arm, policy, known, round, cancellation);
             yield return Measure(arm, policy, sft, openings, (round + 1) * sizes.Judgments, clock.Elapsed.TotalSeconds, cancellation);
             progress((round + 1.0) / sizes.Rounds);
         }
@@ -92,7 +93,7 @@ public sealed class OnlineRounds(string sftPath, SentimentScorer scorer, OnlineS
     private List<TokenComparison> Judge(OnlineArm arm, Policy policy, Policy sft, Openings openings, int round, CancellationToken cancellation)
     {
         var candidates = arm.MostUncertain ? sizes.Candidates : 2;
-        // Two of one reward or equal in tokens can't be judged; a few openings more make up for them.
+        // Two of one reward can't be judged; a few openings more make up for them.
         var order = DataOrder.Batch(openings.Train.Count, openings.Train.Count, seed, round);
         var prompts = order.Take(sizes.Judgments * 5 / 4).Select(index => openings.Train[index]).ToList();
         var samples = _samples.Draw(policy, prompts, candidates, Stream(round, 1), cancellation);

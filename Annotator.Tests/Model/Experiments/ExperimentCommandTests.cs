@@ -65,7 +65,7 @@ public sealed class ExperimentCommandTests : IDisposable
     public async Task Online_rounds_write_a_point_for_each_round_of_each_arm()
     {
         var (exitCode, _, errors) = await ModelVerb.Run(
-            "experiment", "online", "--policy", Policy, "--out", _directory["online"], "--seeds", "2", "--rounds", "2", "--judgments", "4", "--fresh-samples", "8", "--threads", "1");
+            "experiment", "online", "--policy", Policy, "--out", _directory["online"], "--seeds", "0", "1", "--rounds", "2", "--judgments", "4", "--fresh-samples", "8", "--threads", "1");
 
         exitCode.ShouldBe(0, errors);
         var arms = FrontierCurve.Of(FrontierPoint.ReadAll(_directory["online/online.csv"]));
