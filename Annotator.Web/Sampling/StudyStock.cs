@@ -114,7 +114,7 @@ public sealed class StudyStock(IDbContextFactory<AnnotatorDbContext> contexts, W
         }
     }
 
-    /// <summary>Adds comparisons in one short transaction, unless a newer policy has come while they were sampled.</summary>
+    /// <summary>Adds comparisons in one short transaction, unless a newer policy has come while they were sampled, or the study wants another number of responses.</summary>
     /// <returns>Their ids; none if they were too late.</returns>
     public async Task<IReadOnlyList<long>> AddAsync(StockView view, IReadOnlyList<SampledComparison> sampled, CancellationToken cancellation)
     {
@@ -125,7 +125,7 @@ public sealed class StudyStock(IDbContextFactory<AnnotatorDbContext> contexts, W
         await using var transaction = await db.Database.BeginTransactionAsync(cancellation);
         // As it is now: the overlap, or a prompt's priority, may have been changed while responses were sampled.
         var study = await db.Studies.AsNoTracking().SingleOrDefaultAsync(s => s.Id == view.StudyId && s.CurrentPolicyId == view.Policy.Id, cancellation);
-        if (study is null)
+        if (study is null || study.Task.ResponsesPerComparison != view.Task.ResponsesPerComparison)
         {
             return [];
         }
