@@ -1,4 +1,5 @@
 using Annotator.Tests.Fixtures;
+using Annotator.Web.Data;
 using Microsoft.Playwright;
 using static Microsoft.Playwright.Assertions;
 
@@ -86,6 +87,61 @@ public sealed class ScreenshotTests(DeskApp desks, Fixtures.Browser browser)
         await desk.JudgeAsync("1");
         await Expect(desk.Page.Locator("[data-why]")).ToBeVisibleAsync();
         await TakeAsync(desk, "empty-chinese");
+    }
+
+    [Fact]
+    public async Task A_ranking_begun_half_done_and_done()
+    {
+        await using var desk = await SitDownToRankAsync("ranker", Desktop);
+        await TakeInBothThemesAsync(desk, "ranking");
+        await desk.PressAsync("2", "2");
+        await Expect(desk.Page.Locator("[data-tray] .movable")).ToHaveCountAsync(2);
+        await TakeInBothThemesAsync(desk, "ranking-tie");
+        await desk.PressAsync("1");
+        await Expect(desk.Page.Locator("[data-tray] .movable")).ToHaveCountAsync(1);
+        await desk.PressAsync("Enter");
+        await Expect(desk.Page.Locator(".hint")).ToBeVisibleAsync();
+        await TakeAsync(desk, "ranking-missing");
+        await desk.PressAsync("4");
+        await Expect(desk.Page.Locator("[data-tray] .movable")).ToHaveCountAsync(0);
+        await TakeInBothThemesAsync(desk, "ranking-done");
+    }
+
+    [Fact]
+    public async Task A_ranking_on_a_phone_and_in_Chinese()
+    {
+        await using (var desk = await SitDownToRankAsync("ranks-on-the-go", Phone))
+        {
+            await TakeInBothThemesAsync(desk, "phone-ranking");
+            foreach (var place in Enumerable.Range(1, 4))
+            {
+                await desk.Page.Locator("[data-tray] .movable").First.GetByRole(AriaRole.Button, new() { Name = $"Place {place}" }).TapAsync();
+                await Expect(desk.Page.Locator("[data-tray] .movable")).ToHaveCountAsync(4 - place);
+                if (place == 2)
+                {
+                    await TakeAsync(desk, "phone-ranking-begun");
+                }
+            }
+
+            await TakeAsync(desk, "phone-ranking-done");
+        }
+
+        await using var chinese = await SitDownToRankAsync("paiming", new(Desktop) { Locale = "zh-CN" });
+        await chinese.PressAsync("2", "Enter");
+        await Expect(chinese.Page.Locator(".hint")).ToBeVisibleAsync();
+        await TakeAsync(chinese, "ranking-chinese");
+    }
+
+    private async Task<DeskScreen> SitDownToRankAsync(string userName, BrowserNewContextOptions options)
+    {
+        var desk = await desks.SitDownAsync(browser, userName, task => task with { Kind = TaskKind.Ranking, ResponsesPerComparison = 4 }, comparisons: 0, options: options, fill: (db, study) => db.AddComparison(
+            study, "Nobody in this film", null,
+            " behaves like a person who has ever had a bill to pay, but the camera loves them and so, in the end, did I.",
+            " is likeable and the plot is about nothing. I fell asleep twice and I do not think that I missed anything important.",
+            " says what they mean until the last ten minutes, and then they all say it at once, in the rain, on a station platform. It should be unbearable. It is the best scene of the year.",
+            " can act."));
+        await Expect(desk.Page.Locator(".ranking[data-hears]")).ToBeAttachedAsync();
+        return desk;
     }
 
     private static async Task TakeInBothThemesAsync(DeskScreen desk, string name)
