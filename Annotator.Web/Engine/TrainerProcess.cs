@@ -118,7 +118,9 @@ public sealed class TrainerProcess(ModelExecutable executable, EngineOptions opt
     {
         var when = last is null ? "before its first step" : $"at step {last.Step} of {last.MaxSteps}";
         var next = canResume ? "resume the round from its last checkpoint, or start it again" : "start the round again";
-        return $"The trainer ended unexpectedly ({exit.Cause}) {when}{unreadable}{exit.LastWords}; {next}.";
+        // Linux ends a process so when memory runs out, and gives it no time for a sentence of its own.
+        var memory = exit.Signal == 9 ? "; if nobody killed it, the system's memory ran out, and a round with micro_batch_size 1 needs less" : "";
+        return $"The trainer ended unexpectedly ({exit.Cause}) {when}{unreadable}{exit.LastWords}{memory}; {next}.";
     }
 
     /// <summary>Hands on the lines of metrics.jsonl as they come, and remembers the last.</summary>
