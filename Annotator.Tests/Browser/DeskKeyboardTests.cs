@@ -19,7 +19,9 @@ public sealed class DeskKeyboardTests(DeskApp desks, Fixtures.Browser browser)
         // Look around: keys, guidelines, the whole prompt, raw text.
         await desk.PressAsync("?");
         await Expect(keys).ToBeVisibleAsync();
-        await desk.PressAsync("Escape", "g");
+        await desk.PressAsync("Escape");
+        await Expect(keys).ToBeHiddenAsync();
+        await desk.PressAsync("g");
         await Expect(guidelines).ToBeVisibleAsync();
         await desk.PressAsync("g", "p");
         await Expect(desk.Page.Locator(".role")).ToHaveCountAsync(4);

@@ -37,7 +37,9 @@ public sealed class DeskLanguageTests(DeskApp desks, Fixtures.Browser browser)
         await desk.PressAsync("?");
         await Expect(desk.Page.GetByRole(AriaRole.Dialog, new() { Name = "快捷键" })).ToBeVisibleAsync();
         await ShouldHaveNoEnglishAsync(desk);
-        await desk.PressAsync("Escape", "u");
+        await desk.PressAsync("Escape");
+        await Expect(desk.Page.GetByRole(AriaRole.Dialog)).ToBeHiddenAsync();
+        await desk.PressAsync("u");
         await Expect(desk.Page.Locator("[data-live=notice]")).ToHaveTextAsync("已撤销：1 更好");
     }
 
