@@ -30,9 +30,10 @@ public sealed class DeskLanguageTests(DeskApp desks, Fixtures.Browser browser)
         await Expect(desk.Page.GetByRole(AriaRole.Alert)).ToHaveTextAsync("请至少选择一个理由。");
         await ShouldHaveNoEnglishAsync(desk);
         await desk.PressAsync("1", "Enter");
+        await Expect(desk.Comment).ToBeFocusedAsync();
         await desk.Keys.TypeAsync("好");
         await desk.PressAsync("Control+Enter");
-        await Expect(desk.Page.GetByRole(AriaRole.Heading, new() { Level = 2 }).First).ToBeVisibleAsync();
+        await Expect(desk.Page.Locator("[data-why]")).ToBeVisibleAsync();
         await ShouldHaveNoEnglishAsync(desk);
         await desk.PressAsync("?");
         await Expect(desk.Page.GetByRole(AriaRole.Dialog, new() { Name = "快捷键" })).ToBeVisibleAsync();

@@ -55,6 +55,9 @@ public sealed class AnswerSteps(DeskSession session)
     /// <summary>What was missing when it was last tried to be given; null if nothing.</summary>
     public Wanted? Missing { get; private set; }
 
+    /// <summary>The comment box is about to take the focus: a letter typed ahead is meant for it, and is no answer.</summary>
+    public bool AwaitsComment => Step == AnswerStep.Details && (Missing == Wanted.Comment || Task.ReasonChips.Count == 0);
+
     /// <summary>The position of the response that is being edited; null if none is.</summary>
     public int? Editing { get; private set; }
 
