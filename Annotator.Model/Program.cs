@@ -5,6 +5,7 @@ var root = new RootCommand("Annotator's language models: training, sampling and 
 {
     Verb.Json,
     LogprobsCommand.Create(),
+    LengthsCommand.Create(),
     SftCommand.Create(),
     DpoCommand.Create(),
     RewardCommand.Create(),
