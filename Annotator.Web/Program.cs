@@ -61,6 +61,7 @@ public static class Program
             app.TakeDataFolder();
             await app.PrepareDataAsync();
             await app.SeedStudyAsync();
+            await app.TidyDatasetAsync();
             await app.StartAsync();
             return app;
         }

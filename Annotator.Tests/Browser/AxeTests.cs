@@ -39,6 +39,7 @@ public sealed class AxeTests(WebApp app, Fixtures.Browser browser) : IClassFixtu
     [InlineData("/rounds/1", "Round 1")]
     [InlineData("/rounds/99", "No such round")]
     [InlineData("/dataset", "Dataset")]
+    [InlineData("/dataset/import", "Import")]
     [InlineData("/study", "Study settings")]
     [InlineData("/people", "People")]
     public async Task A_page_of_the_studio_is_for_everyone(string path, string title)

@@ -24,6 +24,7 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
     public DbSet<SeenStretch> SeenStretches => Set<SeenStretch>();
     public DbSet<Draft> Drafts => Set<Draft>();
     public DbSet<Round> Rounds => Set<Round>();
+    public DbSet<Import> Imports => Set<Import>();
     public DbSet<AuditEntry> AuditEntries => Set<AuditEntry>();
 
     /// <summary>Saves within a transaction of the caller's that ends with any failure: a savepoint would cost another command.</summary>
@@ -58,7 +59,7 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
     [
         .. ChangeTracker.Entries<Comparison>()
             .Where(entry => entry.Entity.Purpose == ComparisonPurpose.Train
-                && (entry.State == EntityState.Added
+                && ((entry.State == EntityState.Added && entry.Entity is { RetiredAt: null, OpenPlaces: > 0 })
                     || (entry.State == EntityState.Modified && entry.Entity.OpenPlaces > entry.OriginalValues.GetValue<int>(nameof(Comparison.OpenPlaces)))))
             .Select(entry => entry.Entity)
             .Union(ChangeTracker.Entries<Lease>().Where(entry => entry.State == EntityState.Deleted).Select(entry => entry.Entity.Comparison).OfType<Comparison>()),
@@ -142,7 +143,10 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
             AsJson(judgment.Property(j => j.Ranking));
             AsJson(judgment.Property(j => j.Reasons));
             AsJson(judgment.Property(j => j.Flags));
+            AsJson(judgment.Property(j => j.Source));
         });
+
+        builder.Entity<Import>().HasOne(i => i.StartedBy).WithMany().HasForeignKey(i => i.StartedById).OnDelete(DeleteBehavior.Restrict);
 
         builder.Entity<Lease>(lease =>
         {

@@ -16,6 +16,9 @@ public sealed class DataFolder(string root)
     /// <summary>Data-protection keys and the key that shuffles the sides.</summary>
     public string Keys => Path.Combine(Root, "keys");
 
+    /// <summary>Files that an admin sent and that are being looked at; emptied at every start.</summary>
+    public string Uploads => Path.Combine(Root, "uploads");
+
     public string Policy(string hash) => Path.Combine(Policies, hash);
 
     public string Round(string directoryName) => Path.Combine(Rounds, directoryName);

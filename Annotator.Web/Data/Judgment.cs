@@ -65,6 +65,9 @@ public sealed class Judgment
     /// <summary>True once another row supersedes this one; set in the same transaction, so that queries need no self-join.</summary>
     public bool IsSuperseded { get; set; }
 
+    /// <summary>What the line that it was imported from said beyond all this; null unless it was imported. JSON.</summary>
+    public JudgmentSource? Source { get; set; }
+
     /// <summary>Made by the page for one press of a key: a repeat after a reconnect finds the row instead of adding one.</summary>
     public required Guid RequestId { get; set; }
 

@@ -16,6 +16,9 @@ public sealed class Person : IdentityUser
     /// <summary>True while the password is a one-time password from an admin: the next page is then the one that changes it.</summary>
     public bool MustChangePassword { get; set; }
 
+    /// <summary>Stands for somebody who judged in an imported file: no account, so no sign-in.</summary>
+    public bool IsImported { get; set; }
+
     /// <summary>When this person first saw the tour (UTC); null = the desk begins with it.</summary>
     public DateTime? TourSeenAt { get; set; }
 }

@@ -19,6 +19,12 @@ public sealed class Prompt
     /// <summary>Higher ones are sampled and judged first. A comparison carries it in its <see cref="Comparison.QueueOrder"/>.</summary>
     public int Priority { get; set; }
     public PromptSplit Split { get; set; }
+
+    /// <summary>Nothing is sampled for it: it came with imported judgments, or an admin rests it.</summary>
+    public bool IsPaused { get; set; }
+
+    /// <summary>The import that brought it.</summary>
+    public long? ImportId { get; set; }
     public required DateTime CreatedAt { get; set; }
 
     /// <summary>A chat as plain text: each turn headed by its role, with an empty line between turns.</summary>

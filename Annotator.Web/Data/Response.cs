@@ -3,6 +3,7 @@ namespace Annotator.Web.Data;
 /// <summary>
 /// A completion of a prompt (y): by a policy, with all that is needed to train on it and to sample it again; or by a person
 /// who edited one. A person's has an author and what it was edited from, but no policy, no token ids of its own and no seed.
+/// One that was imported, and that no policy of the study wrote, has neither a policy nor an author.
 /// </summary>
 public sealed class Response
 {
@@ -10,13 +11,19 @@ public sealed class Response
     public long PromptId { get; set; }
     public Prompt? Prompt { get; set; }
 
-    /// <summary>The policy that wrote it; null if a person did.</summary>
+    /// <summary>The policy of the study that wrote it; null if a person did, or if it was imported from elsewhere.</summary>
     public long? PolicyId { get; set; }
     public Policy? Policy { get; set; }
 
-    /// <summary>The annotator who wrote it; null if a policy did.</summary>
+    /// <summary>The annotator who wrote it; null if a policy did, or if it is not known who.</summary>
     public string? AuthorId { get; set; }
     public Person? Author { get; set; }
+
+    /// <summary>What an imported file calls the policy that wrote it, where that is none of the study's; then its token ids may be of another vocabulary.</summary>
+    public string? SourcePolicy { get; set; }
+
+    /// <summary>The number that an imported file gives that policy.</summary>
+    public int? SourcePolicyNumber { get; set; }
 
     /// <summary>The response that a person edited into this one; null if a policy wrote it.</summary>
     public long? EditedFromId { get; set; }
@@ -36,7 +43,7 @@ public sealed class Response
     /// <summary>Under each reference that a round has asked about it.</summary>
     public List<ReferenceLogProbability> ReferenceLogProbabilities { get; } = [];
 
-    /// <summary>Of the policy that wrote it; of no meaning for a person's.</summary>
+    /// <summary>Of the policy that wrote it; of no meaning for a person's, or where an imported file did not say.</summary>
     public required StudySampling Sampling { get; set; }
     public required long Seed { get; set; }
 

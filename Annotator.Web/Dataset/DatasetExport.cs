@@ -10,7 +10,7 @@ namespace Annotator.Web.Dataset;
 /// A study's judgments as datasets. Each export is one query read row by row: one moment's truth, in flat memory however
 /// many rows there are.
 /// </summary>
-public sealed class DatasetExport(IDbContextFactory<AnnotatorDbContext> contexts)
+public sealed partial class DatasetExport(IDbContextFactory<AnnotatorDbContext> contexts)
 {
     /// <summary>The <c>trl</c> format: a line for each preference of the current judgments, in the order they were made.</summary>
     /// <exception cref="NotAllowedException">Not an admin.</exception>
@@ -101,7 +101,7 @@ public sealed class DatasetExport(IDbContextFactory<AnnotatorDbContext> contexts
         {
             if (judged.Ranking is not null && RoundSelection.ReasonToLeaveOut(judged) is null or LeftOut.Tie)
             {
-                yield return RoundSelection.Line(judged, studyId);
+                yield return RoundSelection.ExportLine(judged, studyId);
             }
         }
     }
@@ -112,7 +112,7 @@ public sealed class DatasetExport(IDbContextFactory<AnnotatorDbContext> contexts
         var lines = db.Judgments.AsNoTracking()
             .Where(j => j.StudyId == studyId)
             .OrderBy(j => j.Id)
-            .Select(j => new JudgmentLogLine
+            .Select(j => new { j.Source, Line = new JudgmentLogLine
             {
                 Id = j.Id,
                 Comparison = j.ComparisonId,
@@ -147,8 +147,8 @@ public sealed class DatasetExport(IDbContextFactory<AnnotatorDbContext> contexts
                         TokenIds = r.Response.TokenIds,
                         PromptTokenIds = r.Response.PromptTokenIds,
                         LogProbability = r.Response.LogProbability,
-                        Policy = r.Response.Policy == null ? null : r.Response.Policy.Hash,
-                        PolicyNumber = r.Response.Policy == null ? null : r.Response.Policy.Number,
+                        Policy = r.Response.Policy == null ? r.Response.SourcePolicy : r.Response.Policy.Hash,
+                        PolicyNumber = r.Response.Policy == null ? r.Response.SourcePolicyNumber : r.Response.Policy.Number,
                         Temperature = r.Response.Sampling.Temperature,
                         TopP = r.Response.Sampling.TopP,
                         TopK = r.Response.Sampling.TopK,
@@ -160,10 +160,10 @@ public sealed class DatasetExport(IDbContextFactory<AnnotatorDbContext> contexts
                         CreatedAt = r.Response.CreatedAt,
                     })
                     .ToList(),
-            });
-        await foreach (var line in lines.AsAsyncEnumerable().WithCancellation(cancellation))
+            } });
+        await foreach (var row in lines.AsAsyncEnumerable().WithCancellation(cancellation))
         {
-            yield return line;
+            yield return row.Source?.Log is { } ids ? row.Line.WithIds(ids) : row.Line;
         }
     }
 }

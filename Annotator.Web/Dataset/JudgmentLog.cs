@@ -60,6 +60,18 @@ public sealed record JudgmentLogLine
     /// <summary>By position, from 0.</summary>
     public required IReadOnlyList<LogResponse> Responses { get; init; }
 
+    /// <summary>The line with the ids that it had in the log it was imported from.</summary>
+    internal JudgmentLogLine WithIds(LogIds ids) => this with
+    {
+        Id = ids.Id,
+        Comparison = ids.Comparison,
+        GivenWith = ids.GivenWith,
+        Supersedes = ids.Supersedes,
+        SupersededBy = ids.SupersededBy,
+        Prompt = Prompt with { Id = ids.Prompt },
+        Responses = [.. Responses.Select((response, i) => response with { Id = ids.Responses[i], EditedFrom = ids.EditedFrom?[i] })],
+    };
+
     /// <summary>One word for each fault.</summary>
     internal static IReadOnlyList<IReadOnlyList<ResponseFaults>>? InWords(ResponseFaults[]? flags) =>
         flags?.Select(flag => (IReadOnlyList<ResponseFaults>)[.. Enum.GetValues<ResponseFaults>().Where(fault => fault != ResponseFaults.None && flag.HasFlag(fault))]).ToList();

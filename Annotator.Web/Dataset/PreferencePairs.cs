@@ -8,7 +8,7 @@ public static class PreferencePairs
 {
     /// <summary>
     /// Every strict preference that a judgment states or implies (of a ranking each pair of different tiers), none between identical or empty texts; nothing from a judgment that
-    /// a round would leave out. The margin is the annotator's strength, 1 to 3, where the study asked for it.
+    /// a round would leave out. The margin is the annotator's strength, 1 to 3, where the study asked for it; of an imported preference what its file said.
     /// </summary>
     public static IEnumerable<TrlLine> Of(JudgedComparison judged) =>
         RoundSelection.ReasonToLeaveOut(judged) is null
@@ -22,7 +22,7 @@ public static class PreferencePairs
         Prompt = judged.PromptAsAsked,
         Chosen = Side(judged, better),
         Rejected = Side(judged, worse),
-        Margin = judged.Strength,
+        Margin = judged.Source?.Margin ?? judged.Strength,
         ChosenAuthor = better.Author,
         RejectedAuthor = worse.Author,
     };

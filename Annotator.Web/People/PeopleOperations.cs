@@ -14,7 +14,7 @@ public sealed record OneTimePassword(string UserName, string Password);
 /// <summary>The accounts. Each operation checks who asks, and leaves its audit row in its own transaction.</summary>
 public sealed class PeopleOperations(IServiceScopeFactory scopes, IDbContextFactory<AnnotatorDbContext> contexts, TimeProvider time)
 {
-    /// <summary>Everybody, by name.</summary>
+    /// <summary>Everybody with an account, by name.</summary>
     /// <exception cref="NotAllowedException">Not an admin.</exception>
     public async Task<IReadOnlyList<PersonRow>> ListAsync(CurrentPerson by, CancellationToken cancellation = default)
     {
@@ -22,7 +22,7 @@ public sealed class PeopleOperations(IServiceScopeFactory scopes, IDbContextFact
         by.RequireAdmin();
         await using var db = await contexts.CreateDbContextAsync(cancellation);
         var admins = db.UserRoles.Where(link => db.Roles.Any(role => role.Id == link.RoleId && role.Name == Roles.Admin)).Select(link => link.UserId);
-        var rows = await db.Users.OrderBy(p => p.NormalizedUserName).Select(p => new
+        var rows = await db.Users.Where(p => !p.IsImported).OrderBy(p => p.NormalizedUserName).Select(p => new
         {
             Person = p,
             IsAdmin = admins.Contains(p.Id),

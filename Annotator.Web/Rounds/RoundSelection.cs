@@ -18,6 +18,9 @@ public sealed record JudgedComparison
     /// <summary>Tiers of positions, best first; null unless <see cref="Verdict.Ranked"/>.</summary>
     public int[][]? Ranking { get; init; }
     public int? Strength { get; init; }
+
+    /// <summary>What the imported line said beyond this; null unless it was imported.</summary>
+    public JudgmentSource? Source { get; init; }
     public required ComparisonPurpose Purpose { get; init; }
 
     /// <summary>The prompt as text; a chat's plain rendering.</summary>
@@ -30,18 +33,27 @@ public sealed record JudgedComparison
     /// <summary>In the order of their positions, which count from 0.</summary>
     public required IReadOnlyList<JudgedResponse> Responses { get; init; }
 
+    /// <summary>Beside the selection, for datasets: who, when, of which prompt, and with what to say.</summary>
+    public string? AnnotatorId { get; init; }
+    public DateTime? CreatedAt { get; init; }
+    public long? PromptId { get; init; }
+    public string? Comment { get; init; }
+
     /// <summary>The prompt as datasets hold it.</summary>
     public TextOrMessages PromptAsAsked => Messages is { } messages ? TextOrMessages.FromMessages(messages) : Prompt;
 }
 
 /// <summary>One response of a <see cref="JudgedComparison"/>.</summary>
 /// <param name="TokenIds">Null where the sampler gave none, and for a text that a person wrote.</param>
-/// <param name="PolicyHash">Null for a text that a person wrote.</param>
+/// <param name="PolicyHash">Null for a text that a person wrote, or nobody knows who; an imported file's own name for a policy that is none of the study's.</param>
 /// <param name="ReferenceLogp">Under the round's reference, where an earlier round has computed it.</param>
 public sealed record JudgedResponse(string Text, int[]? TokenIds, int[]? PromptTokenIds, string? PolicyHash, double? ReferenceLogp = null)
 {
-    /// <summary>Null for a policy's text.</summary>
-    public TextAuthor? Author => PolicyHash is null ? TextAuthor.Person : null;
+    /// <summary>Null unless a person wrote it.</summary>
+    public TextAuthor? Author { get; init; }
+
+    /// <summary>It was imported, and no policy of the study wrote it: its token ids may be of another vocabulary, so its text is trained on.</summary>
+    public bool IsForeign { get; init; }
 }
 
 /// <summary>Why a current judgment is not trained on.</summary>
@@ -95,7 +107,7 @@ public static class RoundSelection
     /// <summary>The line of <c>preferences.jsonl</c> of a judgment that <see cref="ReasonToLeaveOut"/> lets through.</summary>
     public static PreferenceLine Line(JudgedComparison judged, long evalSeed)
     {
-        var promptTokens = SharedPromptTokens(judged.Responses);
+        var promptTokens = judged.Responses.Any(response => response.IsForeign) ? null : SharedPromptTokens(judged.Responses);
         return new()
         {
             Id = $"{judged.ComparisonId}/{judged.JudgmentId}",
@@ -104,19 +116,34 @@ public static class RoundSelection
             Completions = [.. judged.Responses.Select(response => new PreferenceCompletion
             {
                 Text = response.Text,
-                TokenIds = response.TokenIds,
+                TokenIds = response.IsForeign ? null : response.TokenIds,
                 // It is that of these tokens after the prompt's.
                 ReferenceLogp = promptTokens is null || response.TokenIds is null ? null : response.ReferenceLogp,
                 Policy = response.PolicyHash,
                 Author = response.Author,
             })],
             Ranking = new Ranking(judged.Ranking!),
+            Weight = judged.Source?.Weight ?? 1,
             Split = IsForEvaluation(judged.Prompt, evalSeed) ? PreferenceSplit.Eval : PreferenceSplit.Train,
         };
     }
 
     /// <summary>The comparison of a line that <see cref="Line"/> made.</summary>
     public static long ComparisonId(string lineId) => long.Parse(lineId.AsSpan(0, lineId.IndexOf('/')), CultureInfo.InvariantCulture);
+
+    /// <summary>The line of the <c>ranking</c> format: as <see cref="Line"/>, with all that an imported one came with.</summary>
+    public static PreferenceLine ExportLine(JudgedComparison judged, long evalSeed)
+    {
+        var line = Line(judged, evalSeed);
+        return judged.Source is not { } source ? line : line with
+        {
+            Id = source.Id ?? line.Id,
+            Split = source.Split ?? line.Split,
+            PromptTokenIds = SharedPromptTokens(judged.Responses),
+            Completions = [.. line.Completions.Zip(judged.Responses, (completion, response) => completion with { TokenIds = response.TokenIds })
+                .Select((completion, position) => completion with { ReferenceLogp = source.ReferenceLogps?[position] })],
+        };
+    }
 
     /// <summary>
     /// True for <see cref="EvalShare"/> of all prompts, by a hash of the text: a prompt keeps its part over all rounds

@@ -102,10 +102,15 @@ public sealed class RoundSnapshot(IDbContextFactory<AnnotatorDbContext> contexts
             {
                 JudgmentId = j.Id,
                 ComparisonId = j.ComparisonId,
+                AnnotatorId = j.AnnotatorId,
+                CreatedAt = j.CreatedAt,
+                PromptId = j.PromptId,
+                Comment = j.Comment,
                 Origin = j.Origin,
                 Verdict = j.Verdict,
                 Ranking = j.Ranking,
                 Strength = j.Strength,
+                Source = j.Source,
                 Purpose = j.Comparison!.Purpose,
                 Prompt = j.Comparison.Prompt!.Text,
                 Messages = j.Comparison.Prompt.Messages,
@@ -116,8 +121,12 @@ public sealed class RoundSnapshot(IDbContextFactory<AnnotatorDbContext> contexts
                         r.Response!.Text,
                         withTokens ? r.Response.TokenIds : null,
                         withTokens ? r.Response.PromptTokenIds : null,
-                        r.Response.Policy == null ? null : r.Response.Policy.Hash,
-                        reference == null ? null : r.Response.ReferenceLogProbabilities.Where(l => l.PolicyHash == reference).Select(l => (double?)l.LogProbability).FirstOrDefault()))
+                        r.Response.Policy == null ? r.Response.SourcePolicy : r.Response.Policy.Hash,
+                        reference == null ? null : r.Response.ReferenceLogProbabilities.Where(l => l.PolicyHash == reference).Select(l => (double?)l.LogProbability).FirstOrDefault())
+                    {
+                        Author = r.Response.AuthorId == null ? null : TextAuthor.Person,
+                        IsForeign = r.Response.PolicyId == null && r.Response.AuthorId == null,
+                    })
                     .ToList(),
             });
 

@@ -66,7 +66,7 @@ public sealed class StudyStock(IDbContextFactory<AnnotatorDbContext> contexts, W
 
         var now = Now;
         var since = now - AtWork;
-        var ofPolicy = db.Comparisons.Where(c => c.PolicyId == policy.Id && c.StudyId == studyId && c.Purpose == ComparisonPurpose.Train);
+        var ofPolicy = db.Comparisons.Where(c => c.PolicyId == policy.Id && c.StudyId == studyId && c.Purpose == ComparisonPurpose.Train && c.ImportId == null);
         var atWork = await db.Users.Where(p => p.LastAnnotatingAt >= since).Select(p => p.Id).ToListAsync(cancellation);
         var judged = await db.Judgments
             .Where(j => !j.IsSuperseded && j.Verdict != Verdict.Withdrawn && atWork.Contains(j.AnnotatorId) && j.PolicyId == policy.Id)
@@ -81,7 +81,7 @@ public sealed class StudyStock(IDbContextFactory<AnnotatorDbContext> contexts, W
         return new(studyId, policy, study.Sampling, study.Task, new StockFacts
         {
             PolicyId = policy.Id,
-            Prompts = await db.Prompts.Where(p => p.StudyId == studyId && p.Split == PromptSplit.Train)
+            Prompts = await db.Prompts.Where(p => p.StudyId == studyId && p.Split == PromptSplit.Train && !p.IsPaused)
                 .Select(p => new PromptToSample(p.Id, p.Priority)).ToListAsync(cancellation),
             Uses = await ofPolicy.GroupBy(c => c.PromptId).Select(group => new { group.Key, Count = group.Count() })
                 .ToDictionaryAsync(row => row.Key, row => row.Count, cancellation),

@@ -76,7 +76,7 @@ public static class CsvTable
 
     /// <summary>The columns that are read as numbers or flags; texts everywhere else, be they "1" or "true".</summary>
     private static readonly HashSet<string> Typed =
-        ["margin", "score_chosen", "score_rejected", "weight", "choice", "label", "turn", "tstamp"];
+        ["margin", "score_chosen", "score_rejected", "weight", "choice", "label", "turn", "tstamp", "priority"];
 
     private static string Json(IReadOnlyList<string> names, IReadOnlyList<string> cells) => DatasetJson.Line(json =>
     {

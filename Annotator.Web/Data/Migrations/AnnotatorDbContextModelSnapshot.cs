@@ -55,6 +55,9 @@ namespace Annotator.Web.Data.Migrations
                     b.Property<string>("GoldRanking")
                         .HasColumnType("TEXT");
 
+                    b.Property<long?>("ImportId")
+                        .HasColumnType("INTEGER");
+
                     b.Property<int>("JudgmentCount")
                         .HasColumnType("INTEGER");
 
@@ -136,6 +139,48 @@ namespace Annotator.Web.Data.Migrations
                     b.ToTable("Drafts");
                 });
 
+            modelBuilder.Entity("Annotator.Web.Data.Import", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER");
+
+                    b.Property<DateTime>("CreatedAt")
+                        .HasColumnType("TEXT");
+
+                    b.Property<DateTime?>("EndedAt")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("FileName")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Format")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<int>("JudgmentCount")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Sha256")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("StartedById")
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("StudyId")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("StartedById");
+
+                    b.HasIndex("StudyId");
+
+                    b.ToTable("Imports");
+                });
+
             modelBuilder.Entity("Annotator.Web.Data.Judgment", b =>
                 {
                     b.Property<long>("Id")
@@ -201,6 +246,9 @@ namespace Annotator.Web.Data.Migrations
 
                     b.Property<int?>("SkipReason")
                         .HasColumnType("INTEGER");
+
+                    b.Property<string>("Source")
+                        .HasColumnType("TEXT");
 
                     b.Property<int?>("Strength")
                         .HasColumnType("INTEGER");
@@ -287,6 +335,9 @@ namespace Annotator.Web.Data.Migrations
                         .HasColumnType("TEXT");
 
                     b.Property<bool>("EmailConfirmed")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<bool>("IsImported")
                         .HasColumnType("INTEGER");
 
                     b.Property<DateTime?>("LastAnnotatingAt")
@@ -394,6 +445,12 @@ namespace Annotator.Web.Data.Migrations
                     b.Property<DateTime>("CreatedAt")
                         .HasColumnType("TEXT");
 
+                    b.Property<long?>("ImportId")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<bool>("IsPaused")
+                        .HasColumnType("INTEGER");
+
                     b.Property<string>("Messages")
                         .HasColumnType("TEXT");
 
@@ -465,6 +522,12 @@ namespace Annotator.Web.Data.Migrations
                         .HasColumnType("TEXT");
 
                     b.Property<long>("Seed")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("SourcePolicy")
+                        .HasColumnType("TEXT");
+
+                    b.Property<int?>("SourcePolicyNumber")
                         .HasColumnType("INTEGER");
 
                     b.Property<string>("Text")
@@ -903,6 +966,24 @@ namespace Annotator.Web.Data.Migrations
                     b.Navigation("Annotator");
 
                     b.Navigation("Comparison");
+                });
+
+            modelBuilder.Entity("Annotator.Web.Data.Import", b =>
+                {
+                    b.HasOne("Annotator.Web.Data.Person", "StartedBy")
+                        .WithMany()
+                        .HasForeignKey("StartedById")
+                        .OnDelete(DeleteBehavior.Restrict);
+
+                    b.HasOne("Annotator.Web.Data.Study", "Study")
+                        .WithMany()
+                        .HasForeignKey("StudyId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+
+                    b.Navigation("StartedBy");
+
+                    b.Navigation("Study");
                 });
 
             modelBuilder.Entity("Annotator.Web.Data.Judgment", b =>

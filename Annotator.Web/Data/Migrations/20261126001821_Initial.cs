@@ -36,6 +36,7 @@ namespace Annotator.Web.Data.Migrations
                     CreatedAt = table.Column<DateTime>(type: "TEXT", nullable: false),
                     LastAnnotatingAt = table.Column<DateTime>(type: "TEXT", nullable: true),
                     MustChangePassword = table.Column<bool>(type: "INTEGER", nullable: false),
+                    IsImported = table.Column<bool>(type: "INTEGER", nullable: false),
                     TourSeenAt = table.Column<DateTime>(type: "TEXT", nullable: true),
                     UserName = table.Column<string>(type: "TEXT", maxLength: 256, nullable: true),
                     NormalizedUserName = table.Column<string>(type: "TEXT", maxLength: 256, nullable: true),
@@ -207,6 +208,7 @@ namespace Annotator.Web.Data.Migrations
                     OpenPlaces = table.Column<int>(type: "INTEGER", nullable: false),
                     GoldRanking = table.Column<string>(type: "TEXT", nullable: true),
                     RetiredAt = table.Column<DateTime>(type: "TEXT", nullable: true),
+                    ImportId = table.Column<long>(type: "INTEGER", nullable: true),
                     CreatedAt = table.Column<DateTime>(type: "TEXT", nullable: false)
                 },
                 constraints: table =>
@@ -267,6 +269,7 @@ namespace Annotator.Web.Data.Migrations
                     SupersedesId = table.Column<long>(type: "INTEGER", nullable: true),
                     GivenWithId = table.Column<long>(type: "INTEGER", nullable: true),
                     IsSuperseded = table.Column<bool>(type: "INTEGER", nullable: false),
+                    Source = table.Column<string>(type: "TEXT", nullable: true),
                     RequestId = table.Column<Guid>(type: "TEXT", nullable: false),
                     CreatedAt = table.Column<DateTime>(type: "TEXT", nullable: false)
                 },
@@ -324,6 +327,32 @@ namespace Annotator.Web.Data.Migrations
                         principalTable: "Comparisons",
                         principalColumn: "Id",
                         onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "Imports",
+                columns: table => new
+                {
+                    Id = table.Column<long>(type: "INTEGER", nullable: false)
+                        .Annotation("Sqlite:Autoincrement", true),
+                    StudyId = table.Column<long>(type: "INTEGER", nullable: false),
+                    FileName = table.Column<string>(type: "TEXT", nullable: false),
+                    Format = table.Column<string>(type: "TEXT", nullable: false),
+                    Sha256 = table.Column<string>(type: "TEXT", nullable: false),
+                    JudgmentCount = table.Column<int>(type: "INTEGER", nullable: false),
+                    StartedById = table.Column<string>(type: "TEXT", nullable: true),
+                    CreatedAt = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    EndedAt = table.Column<DateTime>(type: "TEXT", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_Imports", x => x.Id);
+                    table.ForeignKey(
+                        name: "FK_Imports_AspNetUsers_StartedById",
+                        column: x => x.StartedById,
+                        principalTable: "AspNetUsers",
+                        principalColumn: "Id",
+                        onDelete: ReferentialAction.Restrict);
                 });
 
             migrationBuilder.CreateTable(
@@ -403,6 +432,8 @@ namespace Annotator.Web.Data.Migrations
                     Messages = table.Column<string>(type: "TEXT", nullable: true),
                     Priority = table.Column<int>(type: "INTEGER", nullable: false),
                     Split = table.Column<int>(type: "INTEGER", nullable: false),
+                    IsPaused = table.Column<bool>(type: "INTEGER", nullable: false),
+                    ImportId = table.Column<long>(type: "INTEGER", nullable: true),
                     CreatedAt = table.Column<DateTime>(type: "TEXT", nullable: false)
                 },
                 constraints: table =>
@@ -504,6 +535,8 @@ namespace Annotator.Web.Data.Migrations
                     PromptId = table.Column<long>(type: "INTEGER", nullable: false),
                     PolicyId = table.Column<long>(type: "INTEGER", nullable: true),
                     AuthorId = table.Column<string>(type: "TEXT", nullable: true),
+                    SourcePolicy = table.Column<string>(type: "TEXT", nullable: true),
+                    SourcePolicyNumber = table.Column<int>(type: "INTEGER", nullable: true),
                     EditedFromId = table.Column<long>(type: "INTEGER", nullable: true),
                     Text = table.Column<string>(type: "TEXT", nullable: false),
                     TokenIds = table.Column<string>(type: "TEXT", nullable: true),
@@ -652,6 +685,16 @@ namespace Annotator.Web.Data.Migrations
                 name: "IX_Drafts_ComparisonId",
                 table: "Drafts",
                 column: "ComparisonId");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_Imports_StartedById",
+                table: "Imports",
+                column: "StartedById");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_Imports_StudyId",
+                table: "Imports",
+                column: "StudyId");
 
             migrationBuilder.CreateIndex(
                 name: "IX_Judgments_AnnotatorId_PolicyId_PromptId",
@@ -822,6 +865,14 @@ namespace Annotator.Web.Data.Migrations
                 onDelete: ReferentialAction.Cascade);
 
             migrationBuilder.AddForeignKey(
+                name: "FK_Imports_Studies_StudyId",
+                table: "Imports",
+                column: "StudyId",
+                principalTable: "Studies",
+                principalColumn: "Id",
+                onDelete: ReferentialAction.Cascade);
+
+            migrationBuilder.AddForeignKey(
                 name: "FK_Policies_Studies_StudyId",
                 table: "Policies",
                 column: "StudyId",
@@ -862,10 +913,16 @@ namespace Annotator.Web.Data.Migrations
                 name: "Drafts");
 
             migrationBuilder.DropTable(
+                name: "Imports");
+
+            migrationBuilder.DropTable(
                 name: "Judgments");
 
             migrationBuilder.DropTable(
                 name: "Leases");
+
+            migrationBuilder.DropTable(
+                name: "ReferenceLogProbabilities");
 
             migrationBuilder.DropTable(
                 name: "Rounds");
@@ -877,13 +934,10 @@ namespace Annotator.Web.Data.Migrations
                 name: "AspNetRoles");
 
             migrationBuilder.DropTable(
-                name: "ReferenceLogProbabilities");
+                name: "Comparisons");
 
             migrationBuilder.DropTable(
                 name: "Responses");
-
-            migrationBuilder.DropTable(
-                name: "Comparisons");
 
             migrationBuilder.DropTable(
                 name: "AspNetUsers");

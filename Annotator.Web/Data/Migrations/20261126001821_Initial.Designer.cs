@@ -12,7 +12,7 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 namespace Annotator.Web.Data.Migrations
 {
     [DbContext(typeof(AnnotatorDbContext))]
-    [Migration("20261125225857_Initial")]
+    [Migration("20261126001821_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -57,6 +57,9 @@ namespace Annotator.Web.Data.Migrations
 
                     b.Property<string>("GoldRanking")
                         .HasColumnType("TEXT");
+
+                    b.Property<long?>("ImportId")
+                        .HasColumnType("INTEGER");
 
                     b.Property<int>("JudgmentCount")
                         .HasColumnType("INTEGER");
@@ -139,6 +142,48 @@ namespace Annotator.Web.Data.Migrations
                     b.ToTable("Drafts");
                 });
 
+            modelBuilder.Entity("Annotator.Web.Data.Import", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER");
+
+                    b.Property<DateTime>("CreatedAt")
+                        .HasColumnType("TEXT");
+
+                    b.Property<DateTime?>("EndedAt")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("FileName")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Format")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<int>("JudgmentCount")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Sha256")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("StartedById")
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("StudyId")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("StartedById");
+
+                    b.HasIndex("StudyId");
+
+                    b.ToTable("Imports");
+                });
+
             modelBuilder.Entity("Annotator.Web.Data.Judgment", b =>
                 {
                     b.Property<long>("Id")
@@ -204,6 +249,9 @@ namespace Annotator.Web.Data.Migrations
 
                     b.Property<int?>("SkipReason")
                         .HasColumnType("INTEGER");
+
+                    b.Property<string>("Source")
+                        .HasColumnType("TEXT");
 
                     b.Property<int?>("Strength")
                         .HasColumnType("INTEGER");
@@ -290,6 +338,9 @@ namespace Annotator.Web.Data.Migrations
                         .HasColumnType("TEXT");
 
                     b.Property<bool>("EmailConfirmed")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<bool>("IsImported")
                         .HasColumnType("INTEGER");
 
                     b.Property<DateTime?>("LastAnnotatingAt")
@@ -397,6 +448,12 @@ namespace Annotator.Web.Data.Migrations
                     b.Property<DateTime>("CreatedAt")
                         .HasColumnType("TEXT");
 
+                    b.Property<long?>("ImportId")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<bool>("IsPaused")
+                        .HasColumnType("INTEGER");
+
                     b.Property<string>("Messages")
                         .HasColumnType("TEXT");
 
@@ -468,6 +525,12 @@ namespace Annotator.Web.Data.Migrations
                         .HasColumnType("TEXT");
 
                     b.Property<long>("Seed")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("SourcePolicy")
+                        .HasColumnType("TEXT");
+
+                    b.Property<int?>("SourcePolicyNumber")
                         .HasColumnType("INTEGER");
 
                     b.Property<string>("Text")
@@ -906,6 +969,24 @@ namespace Annotator.Web.Data.Migrations
                     b.Navigation("Annotator");
 
                     b.Navigation("Comparison");
+                });
+
+            modelBuilder.Entity("Annotator.Web.Data.Import", b =>
+                {
+                    b.HasOne("Annotator.Web.Data.Person", "StartedBy")
+                        .WithMany()
+                        .HasForeignKey("StartedById")
+                        .OnDelete(DeleteBehavior.Restrict);
+
+                    b.HasOne("Annotator.Web.Data.Study", "Study")
+                        .WithMany()
+                        .HasForeignKey("StudyId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+
+                    b.Navigation("StartedBy");
+
+                    b.Navigation("Study");
                 });
 
             modelBuilder.Entity("Annotator.Web.Data.Judgment", b =>

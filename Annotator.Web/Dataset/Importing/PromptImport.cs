@@ -1,0 +1,212 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using Annotator.Model.Preferences;
+using Annotator.Model.Preferences.Datasets;
+using Annotator.Web.Data;
+using Microsoft.EntityFrameworkCore;
+
+namespace Annotator.Web.Dataset.Importing;
+
+/// <summary>How a file of prompts is read into a study.</summary>
+public sealed record PromptImportRequest
+{
+    public required long StudyId { get; init; }
+    public required RecordKind Kind { get; init; }
+
+    /// <summary>The share, from 0 to one half, of prompts that are held out, among those of which the file does not say.</summary>
+    public double HeldOutShare { get; init; }
+
+    /// <summary>Leave out what does not fit the policy's context.</summary>
+    public bool SkipTooLong { get; init; } = true;
+}
+
+/// <summary>What reading a file of prompts gave.</summary>
+public sealed record PromptImportReport
+{
+    public required int Records { get; init; }
+
+    /// <summary>Prompts that are taken, and of these the held-out ones.</summary>
+    public required int Prompts { get; init; }
+    public required int HeldOut { get; init; }
+    public required IReadOnlyList<LineGroup> Refused { get; init; }
+
+    /// <summary>Prompts that stand in the file before, or that the study has; left out.</summary>
+    public required LineGroup Repeated { get; init; }
+    public required LineGroup Known { get; init; }
+
+    /// <summary>Prompts that do not fit the policy's context; null if that could not be found out.</summary>
+    public required LineGroup? TooLong { get; init; }
+
+    /// <summary>The first that are taken.</summary>
+    public required IReadOnlyList<TextOrMessages> First { get; init; }
+}
+
+/// <summary>Reads files of prompts into a study: first one looks, then one imports, all of it or nothing.</summary>
+public sealed class PromptImport(IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, LengthCheck lengths, TimeProvider clock)
+{
+    private const int BatchSize = 500;
+    private const int Shown = 5;
+
+    private DateTime Now => clock.GetUtcNow().UtcDateTime;
+
+    /// <summary>What an import of the file would bring. Nothing is stored.</summary>
+    /// <exception cref="NotAllowedException">Not an admin.</exception>
+    /// <exception cref="RefusedException">The share to hold out is out of its range.</exception>
+    /// <exception cref="DatasetFileException">The file as a whole can't be read.</exception>
+    public async Task<PromptImportReport> LookAsync(CurrentPerson by, Upload upload, PromptImportRequest request, CancellationToken cancellation = default)
+    {
+        var reading = await BeginReadingAsync(by, upload, request, cancellation);
+        await foreach (var prompt in reading.TakenAsync(cancellation))
+        {
+            // The reading counts by itself.
+            _ = prompt;
+        }
+
+        return reading.Report();
+    }
+
+    /// <summary>Imports the file. Responses are sampled for its prompts once all of them are there; cancelled or failed, none is.</summary>
+    /// <inheritdoc cref="LookAsync"/>
+    public async Task<PromptImportReport> ImportAsync(CurrentPerson by, Upload upload, PromptImportRequest request, CancellationToken cancellation = default)
+    {
+        var reading = await BeginReadingAsync(by, upload, request, cancellation);
+        var import = await ImportRows.BeginAsync(contexts, by, request.StudyId, upload, "prompts", Now, cancellation);
+        try
+        {
+            await foreach (var batch in reading.TakenAsync(cancellation).Chunk(BatchSize).WithCancellation(cancellation))
+            {
+                using var turn = await gate.EnterAsync(cancellation);
+                await using var db = await contexts.CreateDbContextAsync(cancellation);
+                db.Prompts.AddRange(batch.Select(prompt => new Prompt
+                {
+                    StudyId = request.StudyId, Text = prompt.Prompt.Text ?? Prompt.Rendered(prompt.Prompt.Messages!), Messages = prompt.Prompt.Messages,
+                    Split = prompt.IsHeldOut ? PromptSplit.Heldout : PromptSplit.Train, Priority = prompt.Priority, IsPaused = true, ImportId = import.Id, CreatedAt = import.CreatedAt,
+                }));
+                await db.SaveChangesAsync(cancellation);
+            }
+
+            var report = reading.Report();
+            if (report.Prompts == 0)
+            {
+                throw new RefusedException("The file holds no prompt that could be imported.");
+            }
+
+            await EndAsync(by, import, report, cancellation);
+            return report;
+        }
+        catch
+        {
+            await ImportRows.RemoveAsync(contexts, gate, import.Id);
+            throw;
+        }
+    }
+
+    private async Task EndAsync(CurrentPerson by, Import import, PromptImportReport report, CancellationToken cancellation)
+    {
+        using var turn = await gate.EnterAsync(cancellation);
+        await using var db = await contexts.CreateDbContextAsync(cancellation);
+        await using var transaction = await db.Database.BeginTransactionAsync(cancellation);
+        await db.Prompts.Where(p => p.ImportId == import.Id).ExecuteUpdateAsync(set => set.SetProperty(p => p.IsPaused, false), cancellation);
+        db.Attach(import);
+        import.EndedAt = Now;
+        var study = await db.Studies.Where(s => s.Id == import.StudyId).Select(s => s.Name).SingleAsync(cancellation);
+        db.AuditEntries.Add(new()
+        {
+            PersonId = by.Id, Action = "prompts.import", At = Now,
+            Detail = string.Create(CultureInfo.InvariantCulture,
+                $"{by.Name} imported {report.Prompts:N0} prompts into {study} from {import.FileName} (SHA-256 {import.Sha256}), {report.HeldOut:N0} of them held out."),
+        });
+        await db.SaveChangesAsync(cancellation);
+        await transaction.CommitAsync(cancellation);
+    }
+
+    private async Task<PromptReader> BeginReadingAsync(CurrentPerson by, Upload upload, PromptImportRequest request, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(by);
+        ArgumentNullException.ThrowIfNull(upload);
+        ArgumentNullException.ThrowIfNull(request);
+        by.RequireAdmin();
+        if (request.HeldOutShare is not (>= 0 and <= 0.5))
+        {
+            throw new RefusedException("The share to hold out must be from 0 to one half.");
+        }
+
+        await using var db = await contexts.CreateDbContextAsync(cancellation);
+        var known = new HashSet<UInt128>();
+        await foreach (var prompt in db.Prompts.AsNoTracking().Where(p => p.StudyId == request.StudyId).AsAsyncEnumerable().WithCancellation(cancellation))
+        {
+            known.Add(ImportedLine.PromptKey(prompt.Text, prompt.Messages));
+        }
+
+        var tooLong = await lengths.TooLongAsync(request.StudyId, PromptReader.AllAsync(upload, request.Kind, cancellation).Select(prompt => (prompt, (IReadOnlyList<string>)[])), cancellation);
+        return new(upload, request, known, tooLong);
+    }
+
+    private sealed record TakenPrompt(TextOrMessages Prompt, bool IsHeldOut, int Priority);
+
+    /// <summary>One reading of a file against the prompts that a study has.</summary>
+    private sealed class PromptReader(Upload upload, PromptImportRequest request, IReadOnlySet<UInt128> known, IReadOnlySet<int>? tooLong)
+    {
+        private readonly LineGroups refused = new(), groups = new();
+        private readonly HashSet<UInt128> seen = [];
+        private readonly List<TextOrMessages> first = [];
+        private int records, readable, taken, heldOut;
+
+        public static async IAsyncEnumerable<TextOrMessages> AllAsync(Upload upload, RecordKind kind, [EnumeratorCancellation] CancellationToken cancellation)
+        {
+            await using var file = upload.Open();
+            await foreach (var prompt in PromptRecords.ReadAsync(file, kind, cancellation))
+            {
+                if (prompt.Prompt is { } readable)
+                {
+                    yield return readable;
+                }
+            }
+        }
+
+        public async IAsyncEnumerable<TakenPrompt> TakenAsync([EnumeratorCancellation] CancellationToken cancellation)
+        {
+            await using var file = upload.Open();
+            await foreach (var reading in PromptRecords.ReadAsync(file, request.Kind, cancellation))
+            {
+                records++;
+                if (reading.Prompt is not { } prompt)
+                {
+                    refused.Add(reading.Refusal!, reading.Line);
+                }
+                else if (Takes(prompt, readable++, reading.Line) is { } key)
+                {
+                    var isHeldOut = reading.IsHeldOut ?? (double)(key >> 64) / ulong.MaxValue < request.HeldOutShare;
+                    taken++;
+                    heldOut += isHeldOut ? 1 : 0;
+                    if (first.Count < Shown)
+                    {
+                        first.Add(prompt);
+                    }
+
+                    yield return new(prompt, isHeldOut, reading.Priority);
+                }
+            }
+        }
+
+        public PromptImportReport Report() => new()
+        {
+            Records = records, Prompts = taken, HeldOut = heldOut, Refused = refused.All, First = first,
+            Repeated = groups.Of(nameof(PromptImportReport.Repeated)), Known = groups.Of(nameof(PromptImportReport.Known)),
+            TooLong = tooLong is null ? null : groups.Of(nameof(PromptImportReport.TooLong)),
+        };
+
+        /// <summary>The prompt's key if it is taken: a hash of its text, by which it is held out too, so that the same file always gives the same split.</summary>
+        private UInt128? Takes(TextOrMessages prompt, int index, int line)
+        {
+            var key = ImportedLine.PromptKey(prompt.Text ?? "", prompt.Messages);
+            var why = known.Contains(key) ? nameof(PromptImportReport.Known) : !seen.Add(key) ? nameof(PromptImportReport.Repeated) : tooLong?.Contains(index) == true ? nameof(PromptImportReport.TooLong) : null;
+            if (why is not null)
+            {
+                groups.Add(why, line);
+            }
+
+            return why is null || (why == nameof(PromptImportReport.TooLong) && !request.SkipTooLong) ? key : null;
+        }
+    }
+}
