@@ -160,7 +160,7 @@ public sealed class Gpt2 : LanguageModel
 
     public override Tensor Logits(Tensor hidden) => Projection.Linear(hidden, _head ?? throw NoLanguageHead());
 
-    protected override LanguageModel With(IReadOnlyDictionary<string, Tensor> parameters) => new Gpt2(_config, parameters);
+    protected override LanguageModel SameShape(IReadOnlyDictionary<string, Tensor> parameters) => new Gpt2(_config, parameters);
 
     protected override Tensor Embed(Tensor ids, Tensor positions) => Drop(Rows(_tokens, ids) + Rows(_positions, positions));
 

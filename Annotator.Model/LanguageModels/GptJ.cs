@@ -163,7 +163,7 @@ public sealed class GptJ : LanguageModel
 
     protected override RotaryEmbedding Rotary => _config.Rotary;
 
-    protected override LanguageModel With(IReadOnlyDictionary<string, Tensor> parameters) => new GptJ(_config, parameters);
+    protected override LanguageModel SameShape(IReadOnlyDictionary<string, Tensor> parameters) => new GptJ(_config, parameters);
 
     protected override Tensor Embed(Tensor ids, Tensor positions) => Drop(Rows(_tokens, ids));
 

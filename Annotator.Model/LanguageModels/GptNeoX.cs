@@ -169,7 +169,7 @@ public sealed class GptNeoX : LanguageModel
 
     protected override RotaryEmbedding Rotary => _config.Rotary;
 
-    protected override LanguageModel With(IReadOnlyDictionary<string, Tensor> parameters) => new GptNeoX(_config, parameters);
+    protected override LanguageModel SameShape(IReadOnlyDictionary<string, Tensor> parameters) => new GptNeoX(_config, parameters);
 
     protected override Tensor Embed(Tensor ids, Tensor positions) => Drop(Rows(_tokens, ids));
 

@@ -79,11 +79,11 @@ public abstract partial class LanguageModel
     {
         using var scope = NewDisposeScope();
         using var noGradients = no_grad();
-        return With(Parameters.ToDictionary(parameter => parameter.Key, parameter => parameter.Value.detach().to(dtype, copy: true)));
+        return SameShape(Parameters.ToDictionary(parameter => parameter.Key, parameter => parameter.Value.detach().to(dtype, copy: true)));
     }
 
-    /// <summary>A model of the same shape.</summary>
-    protected virtual LanguageModel With(IReadOnlyDictionary<string, Tensor> parameters) => throw new NotSupportedException($"{GetType().Name} can't be copied.");
+    /// <summary>A model of the same shape with other weights.</summary>
+    protected abstract LanguageModel SameShape(IReadOnlyDictionary<string, Tensor> parameters);
 
     /// <summary>A projection of a block with a weight of [out, in], and what an adapter adds to it.</summary>
     internal Tensor Linear(Tensor x, Tensor weight, Tensor? bias = null)

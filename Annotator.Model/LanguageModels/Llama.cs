@@ -212,7 +212,7 @@ public sealed class Llama : LanguageModel
 
     protected override RotaryEmbedding Rotary => _config.Rotary;
 
-    protected override LanguageModel With(IReadOnlyDictionary<string, Tensor> parameters) => new Llama(_config, parameters);
+    protected override LanguageModel SameShape(IReadOnlyDictionary<string, Tensor> parameters) => new Llama(_config, parameters);
 
     protected override Tensor Embed(Tensor ids, Tensor positions) => Drop(Rows(_tokens, ids));
 

@@ -87,7 +87,7 @@ public sealed class LowRankAdapters : IDisposable
 
     private const string Weight = ".weight";
 
-    private static IReadOnlyList<string> Chosen(LanguageModel model, IReadOnlyList<string> targets)
+    private static List<string> Chosen(LanguageModel model, IReadOnlyList<string> targets)
     {
         List<string> modules = [.. model.Parameters
             .Where(parameter => parameter.Value.dim() == 2 && parameter.Key.EndsWith(Weight, StringComparison.Ordinal) && IsInBlock(parameter.Key))
