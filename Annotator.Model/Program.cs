@@ -10,6 +10,7 @@ var root = new RootCommand("Annotator's language models: training, sampling and 
     DpoCommand.Create(),
     RewardCommand.Create(),
     PpoCommand.Create(),
+    EvaluateCommand.Create(),
     ShortTakesCommand.Create(),
     SampleCommand.Create(),
     ExportCommand.Create(),

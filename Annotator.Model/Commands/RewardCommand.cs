@@ -66,7 +66,7 @@ public static class RewardCommand
             torch.set_num_threads(threads);
 
         using var model = RewardModel.FromPolicy(arguments.GetRequiredValue(PolicyOption).FullName, LibTorch.PreferredDevice());
-        var preferences = PreferencesOf(arguments.GetRequiredValue(Data));
+        var preferences = RoundDirectory.PreferencesOf(arguments.GetRequiredValue(Data).FullName);
         var data = RoundData.Read(preferences, model.AsPolicy, options.AsRound).HoldOut(share, options.Seed);
         console.Log($"{data.Train.Count} comparisons to train on, {data.Eval.Count} to measure on, {data.Dropped.Values.Sum()} left out");
         if (data.Train.Count == 0)
@@ -133,9 +133,6 @@ public static class RewardCommand
             throw new UsageException($"--logging-steps must be at least 1; it is {arguments.GetValue(LoggingSteps)}.");
         return options.Problems() is { Count: > 0 } problems ? throw new UsageException(string.Join("; ", problems) + ".") : options;
     }
-
-    private static string PreferencesOf(FileSystemInfo data) =>
-        data is DirectoryInfo || Directory.Exists(data.FullName) ? new RoundDirectory(data.FullName).Preferences : data.FullName;
 
     private static string Describe(RewardMetrics line) => string.Create(
         CultureInfo.InvariantCulture,

@@ -4,6 +4,7 @@ using Annotator.Model.Checkpoints;
 using Annotator.Model.Native;
 using Annotator.Model.Preferences;
 using Annotator.Model.Sampling;
+using Annotator.Model.Training;
 using TorchSharp;
 
 namespace Annotator.Model.Commands;
@@ -16,6 +17,8 @@ public static class SampleCommand
     private static readonly Option<string?> PromptIds = new("--prompt-ids") { Description = "Token ids to continue, divided by commas." };
     private static readonly Option<FileInfo?> Input = new("--input") { Description = "JSONL of {\"prompt\":\"…\"}, {\"text\":\"…\"} or {\"prompt_ids\":[…]}; each result then names its prompt_index, from 0." };
     private static readonly Option<int> N = new("--n") { Description = "Responses for each prompt.", DefaultValueFactory = _ => 4 };
+    private static readonly Option<int> BestOf = new("--best-of") { Description = "Sample this many for each response and give the one that --reward likes best: ln N − (N−1)/N nats of KL away from the policy, at N times the cost.", DefaultValueFactory = _ => 1 };
+    private static readonly Option<DirectoryInfo?> Reward = new("--reward") { Description = "With --best-of: a reward model, as the verb reward makes it." };
     private static readonly Option<int> MaxTokens = new("--max-tokens") { Description = "Most tokens of a response.", DefaultValueFactory = _ => 64 };
     private static readonly Option<double> Temperature = new("--temperature") { Description = "0 takes the most probable token each time.", DefaultValueFactory = _ => 1 };
     private static readonly Option<int> TopK = new("--top-k") { Description = "Keep this many most probable tokens; 0 for all.", DefaultValueFactory = _ => 0 };
@@ -30,12 +33,16 @@ public static class SampleCommand
     {
         var command = new Command("sample", "Samples responses from a policy.")
         {
-            PolicyOption, Prompt, PromptIds, Input, N, MaxTokens, Temperature, TopK, TopP, MinP, RepetitionPenalty, Seed, Stop, Threads,
+            PolicyOption, Prompt, PromptIds, Input, N, BestOf, Reward, MaxTokens, Temperature, TopK, TopP, MinP, RepetitionPenalty, Seed, Stop, Threads,
         };
         command.Validators.Add(result =>
         {
             if (new Option[] { Prompt, PromptIds, Input }.Count(option => result.GetResult(option) is not null) != 1)
                 result.AddError("Give one of --prompt, --prompt-ids and --input.");
+            if (result.GetValue(BestOf) < 1)
+                result.AddError($"--best-of must be at least 1; it is {result.GetValue(BestOf)}.");
+            if (result.GetValue(BestOf) > 1 != result.GetResult(Reward) is not null)
+                result.AddError("--best-of (above 1) and --reward go together: what is best, the reward model says.");
         });
         command.Run(Sample);
         return command;
@@ -72,13 +79,29 @@ public static class SampleCommand
         var fromFile = arguments.GetValue(Input) is not null;
         try
         {
-            foreach (var response in Sampler.Sample(policy, ids, n, options, cancellation))
-                Write(console, response, n, fromFile ? prompts.Count : null);
+            foreach (var (response, score) in Responses(arguments, policy, ids, n, options, cancellation))
+                Write(console, response, score, n, fromFile ? prompts.Count : null);
         }
         catch (NotFiniteNumberException e)
         {
             throw new PolicyException($"The policy {policy.Directory} can't be sampled from. {e.Message}", e);
         }
+    }
+
+    private static IEnumerable<(SampledResponse Response, double? Score)> Responses(
+        ParseResult arguments, Policy policy, List<IReadOnlyList<int>> prompts, int n, SamplingOptions options, CancellationToken cancellation)
+    {
+        if (arguments.GetValue(Reward) is not { } directory)
+        {
+            foreach (var response in Sampler.Sample(policy, prompts, n, options, cancellation))
+                yield return (response, null);
+            yield break;
+        }
+
+        using var reward = RewardModel.Open(directory.FullName, LibTorch.PreferredDevice());
+        var scorer = ResponseScorers.ByRewardModel(reward, policy, cancellation);
+        foreach (var best in BestOfN.Sample(policy, prompts, n, arguments.GetValue(BestOf), options, scorer, cancellation))
+            yield return (best.Response, best.Score);
     }
 
     private static IReadOnlyList<PromptLine> Prompts(ParseResult arguments)
@@ -99,16 +122,16 @@ public static class SampleCommand
         ];
     }
 
-    private static void Write(JobConsole console, SampledResponse response, int n, int? prompts)
+    private static void Write(JobConsole console, SampledResponse response, double? score, int n, int? prompts)
     {
         var line = new ResponseLine(
-            prompts is null ? null : response.PromptIndex, response.Index, response.Text, response.TokenIds, response.FinishReason, response.LogProbability);
+            prompts is null ? null : response.PromptIndex, response.Index, response.Text, response.TokenIds, response.FinishReason, response.LogProbability, score);
         var which = prompts is null ? "" : $"prompt {response.PromptIndex + 1} of {prompts}, ";
         console.Result(line, string.Create(CultureInfo.InvariantCulture,
-            $"--- {which}response {response.Index + 1} of {n} ({response.FinishReason}, {response.TokenIds.Count} tokens, log p {response.LogProbability:F2})\n{(response.Text.Length > 0 ? response.Text : string.Join(',', response.TokenIds))}\n"));
+            $"--- {which}response {response.Index + 1} of {n} ({response.FinishReason}, {response.TokenIds.Count} tokens, log p {response.LogProbability:F2}{(score is { } reward ? $", score {reward:F2}" : "")})\n{(response.Text.Length > 0 ? response.Text : string.Join(',', response.TokenIds))}\n"));
     }
 
     /// <summary>What --json writes.</summary>
     private sealed record ResponseLine(
-        int? PromptIndex, int Index, string Text, IReadOnlyList<int> TokenIds, string FinishReason, double Logprob);
+        int? PromptIndex, int Index, string Text, IReadOnlyList<int> TokenIds, string FinishReason, double Logprob, double? Score);
 }

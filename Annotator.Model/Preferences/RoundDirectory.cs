@@ -25,6 +25,9 @@ public sealed record RoundDirectory(string Root)
 
     public string Result => Path.Combine(Root, "result.json");
 
+    /// <summary>The file of preferences that a path means: the round's where it is a directory, else itself.</summary>
+    public static string PreferencesOf(string path) => Directory.Exists(path) ? new RoundDirectory(path).Preferences : path;
+
     /// <summary>A path of options.json: absolute, or relative to the round directory.</summary>
     public string Resolve(string path) => Path.GetFullPath(path, Path.GetFullPath(Root));
 }

@@ -4,7 +4,7 @@ using Annotator.Tests.Fixtures;
 
 namespace Annotator.Tests.Model.Commands;
 
-/// <summary>From preferences to a reward model, and from that to a policy: <c>reward</c>, then <c>ppo</c>.</summary>
+/// <summary>From preferences to a reward model, from that to a policy, and what became of it: <c>reward</c>, <c>ppo</c>, <c>sample --best-of</c>, <c>evaluate</c>.</summary>
 public sealed class RewardCommandTests : IDisposable
 {
     private readonly TemporaryDirectory _directory = new();
@@ -12,7 +12,7 @@ public sealed class RewardCommandTests : IDisposable
     public void Dispose() => _directory.Dispose();
 
     [Fact]
-    public async Task Preferences_make_a_reward_model_which_makes_a_policy()
+    public async Task Preferences_make_a_reward_model_which_makes_a_policy_which_is_measured()
     {
         var policy = TinyPolicy.WriteRandom(_directory["policy"]);
         File.WriteAllLines(_directory["trl.jsonl"], Enumerable.Range(0, 40).Select(i => $$"""{"prompt":"Film {{i}}","chosen":" was good","rejected":" was bad {{i}}"}"""));
@@ -40,7 +40,25 @@ public sealed class RewardCommandTests : IDisposable
         lines.Select(line => line["step"]!.GetValue<int>()).ShouldBe([0, 1]);
         lines[0]["objective/kl"]!.GetValue<double>().ShouldBe(0, 1e-4);
         File.ReadAllText(_directory["ppo/metrics.jsonl"]).ShouldBe(ppo.Output);
-        (await ModelVerb.Run("sample", "--policy", _directory["ppo"], "--prompt", "Film", "--max-tokens", "3")).ExitCode.ShouldBe(0);
+
+        var best = await ModelVerb.Run(
+            "sample", "--policy", _directory["ppo"], "--prompt", "Film", "--n", "2", "--best-of", "4", "--reward", _directory["reward"], "--max-tokens", "3", "--json");
+
+        best.ExitCode.ShouldBe(0, best.Errors);
+        Lines(best.Output).Select(line => line["index"]!.GetValue<int>()).ShouldBe([0, 1]);
+        Lines(best.Output).ShouldAllBe(line => line["score"] != null);
+
+        var evaluated = await ModelVerb.Run(
+            "evaluate", "--policy", _directory["ppo"], "--reference", policy, "--data", _directory["trl.jsonl"], "--prompts", _directory["prompts.jsonl"],
+            "--reward", _directory["reward"], "--max-tokens", "6", "--json");
+
+        evaluated.ExitCode.ShouldBe(0, evaluated.Errors);
+        Lines(evaluated.Output).Single().AsObject().Select(one => one.Key).ShouldBe(
+        [
+            "eval_comparisons", "eval_loss", "eval_rewards/accuracies", "eval_rewards/margins", "eval_rewards/chosen", "eval_rewards/rejected", "eval_logps/chosen", "eval_logps/rejected",
+            "samples", "objective/kl", "objective/kl_standard_error", "objective/scores", "objective/scores_standard_error",
+            "mean_length", "ended_share", "distinct_1", "distinct_2", "repetition",
+        ]);
     }
 
     [Fact]
@@ -61,6 +79,8 @@ public sealed class RewardCommandTests : IDisposable
     [InlineData("--data", "reward", "--policy", "p", "--out", "o")]
     [InlineData("clip_range must be in (0, 1)", "ppo", "--policy", "p", "--reward", "r", "--prompts", "x", "--out", "o", "--clip-range", "1")]
     [InlineData("--reward", "ppo", "--policy", "p", "--prompts", "x", "--out", "o")]
+    [InlineData("--best-of (above 1) and --reward go together", "sample", "--policy", "p", "--prompt", "x", "--best-of", "4")]
+    [InlineData("Give --data (preferences), --prompts (to sample from), or both", "evaluate", "--policy", "p", "--reference", "r")]
     public async Task Wrong_arguments_exit_with_2_and_say_why(string reason, params string[] arguments)
     {
         var (exitCode, output, errors) = await ModelVerb.Run(arguments);

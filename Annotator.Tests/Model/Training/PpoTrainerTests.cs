@@ -71,7 +71,7 @@ public sealed class PpoTrainerTests : IDisposable
     public void The_embedded_policy_learns_to_write_positive_words_in_seconds()
     {
         var lines = Train(
-            new() { MaxSteps = 8, BatchSize = 48, MaxTokens = 24, NumPpoEpochs = 2, Beta = 0.02, LearningRate = 3e-4, ValueLearningRate = 1e-3 },
+            new() { MaxSteps = 6, BatchSize = 32, MaxTokens = 16, NumPpoEpochs = 2, Beta = 0.02, LearningRate = 3e-4, ValueLearningRate = 1e-3 },
             Repository.EmbeddedPolicy,
             ["This film was", "I thought the story", "The acting is", "My friends and I"],
             ResponseScorers.ByText(text => PositiveWords.Count(text)));
