@@ -84,6 +84,7 @@ public static class EvaluateCommand
         return new()
         {
             ["eval_comparisons"] = comparisons.Count,
+            ["eval_dropped"] = data.Dropped.Values.Sum(),
             ["eval_loss"] = measures.Loss,
             ["eval_rewards/accuracies"] = measures.RewardsAccuracies,
             ["eval_rewards/margins"] = measures.RewardsMargins,

@@ -55,7 +55,7 @@ public sealed class RewardCommandTests : IDisposable
         evaluated.ExitCode.ShouldBe(0, evaluated.Errors);
         Lines(evaluated.Output).Single().AsObject().Select(one => one.Key).ShouldBe(
         [
-            "eval_comparisons", "eval_loss", "eval_rewards/accuracies", "eval_rewards/margins", "eval_rewards/chosen", "eval_rewards/rejected", "eval_logps/chosen", "eval_logps/rejected",
+            "eval_comparisons", "eval_dropped", "eval_loss", "eval_rewards/accuracies", "eval_rewards/margins", "eval_rewards/chosen", "eval_rewards/rejected", "eval_logps/chosen", "eval_logps/rejected",
             "samples", "objective/kl", "objective/kl_standard_error", "objective/scores", "objective/scores_standard_error",
             "mean_length", "ended_share", "distinct_1", "distinct_2", "repetition",
         ]);
