@@ -2,7 +2,7 @@ using Annotator.Model.Preferences;
 
 namespace Annotator.Model.Training;
 
-/// <summary>How PPO trains. Defaults are tuned on the embedded policy; names are TRL's where it has one.</summary>
+/// <summary>How PPO trains. Defaults suit a small policy; names are TRL's where it has one.</summary>
 public sealed record PpoOptions
 {
     /// <summary>Updates: batches sampled and learned from.</summary>

@@ -69,7 +69,7 @@ public sealed class ExportBenchmark
         await CopyAsync(db, "Prompts", prompt.Id, Prompts, "Id + i", ("Text", "'Film ' || i || ' is'"));
         await CopyAsync(db, "Responses", 1, Judgments * 2, "i + 2", ("Text", "Text || ' ' || i || ' It is long enough to be a response as people judge them, with a second sentence.'"), ("PromptId", $"{prompt.Id} + i % {Prompts}"));
         await CopyAsync(db, "Comparisons", comparisonId, Judgments - 1, $"{comparisonId} + i", ("PromptId", $"{prompt.Id} + i % {Prompts}"));
-        await db.Database.ExecuteSqlRawAsync(
+        await db.Database.ExecuteSqlAsync(
             $"INSERT INTO ComparisonResponses (ComparisonId, Position, ResponseId) SELECT c.Id, p.value, 1 + 2 * (c.Id - {comparisonId}) + p.value FROM Comparisons c, json_each('[0,1]') p WHERE c.Id > {comparisonId}", Cancel);
         await CopyAsync(db, "Judgments", judgmentId, Judgments - 1, $"{judgmentId} + i",
             ("ComparisonId", $"{comparisonId} + i"), ("PromptId", $"{prompt.Id} + i % {Prompts}"), ("RequestId", "printf('%08X-0000-0000-0000-000000000000', i)"));
@@ -77,7 +77,7 @@ public sealed class ExportBenchmark
 
     private static async Task CopyAsync(AnnotatorDbContext db, string table, long id, int times, string newId, params (string Column, string Value)[] changes)
     {
-        var columns = await db.Database.SqlQueryRaw<string>($"SELECT name AS Value FROM pragma_table_info('{table}') WHERE name <> 'Id'").ToListAsync(Cancel);
+        var columns = await db.Database.SqlQuery<string>($"SELECT name AS Value FROM pragma_table_info({table}) WHERE name <> 'Id'").ToListAsync(Cancel);
         var values = columns.Select(column => changes.FirstOrDefault(change => change.Column == column) is { Value: { } value } ? value : $"\"{column}\"");
         var quoted = string.Join(", ", columns.Select(column => $"\"{column}\""));
 #pragma warning disable EF1002 // Names and expressions of this class's own.

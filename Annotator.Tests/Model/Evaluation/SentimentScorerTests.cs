@@ -39,9 +39,9 @@ public sealed class SentimentScorerTests
             .. Enumerable.Range(0, 40).Select(i => new LabelledText(i % 2 == 0 ? $"Number {i} is splendid!" : $"Number {i} is dreadful!", i % 2 == 0)),
         ];
 
-        var scorer = SentimentTraining.Train(texts, features: 50);
+        var scorer = SentimentTraining.Train(texts, features: 50, TestContext.Current.CancellationToken);
         scorer.Write(directory["a.tsv"]);
-        SentimentTraining.Train(texts, features: 50).Write(directory["again.tsv"]);
+        SentimentTraining.Train(texts, features: 50, TestContext.Current.CancellationToken).Write(directory["again.tsv"]);
         var read = SentimentScorer.Read(directory["a.tsv"]);
 
         read.Score("splendid").ShouldBeGreaterThan(0);

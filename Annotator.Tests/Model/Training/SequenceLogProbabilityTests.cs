@@ -133,5 +133,7 @@ public sealed class SequenceLogProbabilityTests
         protected override Tensor Norm(Tensor x) => x;
 
         public override Tensor Logits(Tensor hidden) => hidden;
+
+        protected override LanguageModel SameShape(IReadOnlyDictionary<string, Tensor> parameters) => new GivenLogits(logits);
     }
 }
