@@ -50,11 +50,11 @@ public sealed record SampleMeasures
 
     /// <summary>What was measured.</summary>
     [JsonIgnore]
-    public required IReadOnlyList<PromptedResponse> Responses { get; init; }
+    public IReadOnlyList<PromptedResponse> Responses { get; init; } = [];
 
     /// <summary>r(x, y) of each; empty without a scorer.</summary>
     [JsonIgnore]
-    public required IReadOnlyList<double> Scores { get; init; }
+    public IReadOnlyList<double> Scores { get; init; } = [];
 }
 
 /// <summary>Measures a policy on preferences and on fresh samples. Changes nothing; synchronous, on the caller's thread.</summary>

@@ -5,6 +5,7 @@ using Annotator.Tests.Fixtures;
 namespace Annotator.Tests.Model.Commands;
 
 /// <summary>From preferences to a reward model, from that to a policy, and what became of it: <c>reward</c>, <c>ppo</c>, <c>sample --best-of</c>, <c>evaluate</c>.</summary>
+[Collection(TorchCollection.Name)]
 public sealed class RewardCommandTests : IDisposable
 {
     private readonly TemporaryDirectory _directory = new();

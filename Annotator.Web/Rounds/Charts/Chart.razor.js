@@ -1,5 +1,6 @@
 // Shows the value nearest to the pointer. Reads the drawn paths each time: they change while a round runs.
 export function attach(plot) {
+  if (!plot) return;                                  // a short round was over, and its chart gone, before this was here
   const cursor = plot.querySelector('.chart-cursor');
   const tip = plot.querySelector('.chart-tip');
   const hide = () => { cursor.hidden = tip.hidden = true; };
