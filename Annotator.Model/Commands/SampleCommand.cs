@@ -39,10 +39,6 @@ public static class SampleCommand
         {
             if (new Option[] { Prompt, PromptIds, Input }.Count(option => result.GetResult(option) is not null) != 1)
                 result.AddError("Give one of --prompt, --prompt-ids and --input.");
-            if (result.GetValue(BestOf) < 1)
-                result.AddError($"--best-of must be at least 1; it is {result.GetValue(BestOf)}.");
-            if (result.GetValue(BestOf) > 1 != result.GetResult(Reward) is not null)
-                result.AddError("--best-of (above 1) and --reward go together: what is best, the reward model says.");
         });
         command.Run(Sample);
         return command;
@@ -66,6 +62,11 @@ public static class SampleCommand
         var n = arguments.GetValue(N);
         if (n < 1)
             throw new UsageException($"--n must be at least 1; it is {n}.");
+        var bestOf = arguments.GetValue(BestOf);
+        if (bestOf < 1)
+            throw new UsageException($"--best-of must be at least 1; it is {bestOf}.");
+        if (bestOf > 1 != arguments.GetValue(Reward) is not null)
+            throw new UsageException("--best-of (above 1) and --reward go together: what is best, the reward model says.");
         var prompts = Prompts(arguments);
 
         LibTorch.Load();

@@ -34,7 +34,7 @@ public sealed class RewardModelTests : IDisposable
         model.Save(_directory["reward"]);
 
         using var again = RewardModel.Open(_directory["reward"]);
-        again.Score(Sequences, Cancel).ShouldBe(scores, 1e-6);
+        again.Score(Sequences, Cancel).ShouldBe(scores, 1e-5);                                     // ten or so units in the last place of Float32
         var config = JsonNode.Parse(File.ReadAllText(_directory["reward/config.json"]))!;
         config["architectures"]!.AsArray().Single()!.ToString().ShouldBe(config["model_type"]!.ToString() switch
         {
