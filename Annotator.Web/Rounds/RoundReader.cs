@@ -25,14 +25,6 @@ public sealed record RoundsOverview(Study Study, IReadOnlyList<Policy> Policies,
 /// <summary>Reads rounds for the pages.</summary>
 public sealed class RoundReader(IDbContextFactory<AnnotatorDbContext> contexts, DataFolder folder)
 {
-    /// <summary>The studies, for a choice where there is more than one.</summary>
-    public async Task<IReadOnlyList<Study>> StudiesAsync(CurrentPerson who, CancellationToken cancellation = default)
-    {
-        who.RequireAdmin();
-        await using var db = await contexts.CreateDbContextAsync(cancellation);
-        return await db.Studies.AsNoTracking().OrderBy(s => s.Id).ToListAsync(cancellation);
-    }
-
     /// <summary>Everything of one study, rounds newest first, policies from 0 on.</summary>
     public async Task<RoundsOverview> OverviewAsync(CurrentPerson who, long studyId, CancellationToken cancellation = default)
     {

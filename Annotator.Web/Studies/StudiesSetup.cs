@@ -9,6 +9,7 @@ public static class StudiesSetup
         builder.Services.AddSingleton(StarterFiles.From(builder.Configuration));
         builder.Services.AddSingleton<StarterStudy>();
         builder.Services.AddSingleton<StudyOperations>();
+        builder.Services.AddScoped<CurrentStudy>();
     }
 
     /// <inheritdoc cref="StarterStudy.EnsureAsync" />

@@ -22,6 +22,16 @@ public sealed class StudyOperations(IDbContextFactory<AnnotatorDbContext> contex
     public const int MostChips = 9;
     public const int MaxChipLength = 40;
 
+    /// <summary>All studies by name, archived ones last.</summary>
+    /// <exception cref="NotAllowedException">Not an admin.</exception>
+    public async Task<IReadOnlyList<StudyName>> NamesAsync(CurrentPerson by, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(by);
+        by.RequireAdmin();
+        await using var db = await contexts.CreateDbContextAsync(cancellation);
+        return await db.Studies.OrderBy(s => s.IsArchived).ThenBy(s => s.Id).Select(s => new StudyName(s.Id, s.Name, s.IsArchived)).ToListAsync(cancellation);
+    }
+
     /// <summary>The study with this id, or the first one.</summary>
     /// <returns>Null if there is none.</returns>
     /// <exception cref="NotAllowedException">Not an admin.</exception>

@@ -3,6 +3,7 @@ using Annotator.Model.Preferences;
 using Annotator.Model.Preferences.Datasets;
 using Annotator.Web.Account;
 using Annotator.Web.Data;
+using Annotator.Web.Studies;
 using Microsoft.AspNetCore.Components;
 using Microsoft.AspNetCore.Components.Forms;
 
@@ -16,7 +17,7 @@ public sealed partial class ImportPage
 
     private readonly CancellationTokenSource gone = new();
     private CurrentPerson? me;
-    private Study? study;
+    private StudyName? study;
     private Upload? upload;
     private RecordKind kind;
     private string format = "trl";
@@ -28,7 +29,7 @@ public sealed partial class ImportPage
     private PromptImportReport? promptReport;
     private IReadOnlySet<int>? tooLong;
 
-    /// <summary>The study; without it, the first.</summary>
+    /// <summary>As <see cref="CurrentStudy"/> takes it.</summary>
     [SupplyParameterFromQuery(Name = "study")]
     private long? StudyId { get; set; }
 
@@ -41,8 +42,7 @@ public sealed partial class ImportPage
     protected override async Task OnParametersSetAsync()
     {
         me = await Authentication.GetCurrentPersonAsync();
-        var studies = await Rounds.StudiesAsync(me);
-        study = studies.FirstOrDefault(s => s.Id == StudyId) ?? (studies.Count > 0 ? studies[0] : null);
+        study = (await Current.FindAsync(me, StudyId)).Chosen;
     }
 
     public void Dispose()
