@@ -35,10 +35,12 @@ public static class PolicyFiles
     public static IReadOnlyList<string> In(string directory) =>
     [
         .. Directory.EnumerateFiles(directory)
-            .Where(file => Path.GetFileName(file) is var name
-                && (name is Config or WeightsIndex || Companions.Contains(name) || Path.GetExtension(name) == ".safetensors"))
+            .Where(file => IsOne(Path.GetFileName(file)))
             .OrderBy(Path.GetFileName, StringComparer.Ordinal),
     ];
+
+    /// <summary>Whether a file of this name is one of <see cref="In"/>.</summary>
+    public static bool IsOne(string name) => name is Config or WeightsIndex || Companions.Contains(name) || Path.GetExtension(name) == ".safetensors";
 
     /// <summary>The policy's name in the registry: SHA-256, in hexadecimal, of the names and contents of <see cref="In"/>.</summary>
     /// <exception cref="IOException">A file can't be read.</exception>

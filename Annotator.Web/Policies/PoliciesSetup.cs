@@ -14,6 +14,7 @@ public static class PoliciesSetup
         builder.Services.TryAddSingleton<WriteGate>();
         builder.Services.AddSingleton<PolicyRegistry>();
         builder.Services.AddSingleton<PolicyLine>();
+        builder.Services.AddSingleton<PolicyUpload>();
     }
 
     /// <summary><c>GET /api/policies/{hash}.zip</c>, for admins: the Hugging Face directory, streamed.</summary>

@@ -118,7 +118,9 @@ public sealed class PolicyRegistry(DataFolder folder)
 
     /// <summary>The model card and licence, which a downloaded policy should carry.</summary>
     private static IEnumerable<string> Cards(string directory) =>
-        Directory.EnumerateFiles(directory).Where(file => Path.GetFileName(file) is var name && (name == "README.md" || PolicyFiles.Licences.Contains(name)));
+        Directory.EnumerateFiles(directory).Where(file => IsCard(Path.GetFileName(file)));
+
+    internal static bool IsCard(string name) => name == "README.md" || PolicyFiles.Licences.Contains(name);
 
     private static async Task MoveAsync(string directory, string beside, CancellationToken cancellation)
     {
