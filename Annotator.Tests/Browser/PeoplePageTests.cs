@@ -36,4 +36,47 @@ public sealed class PeoplePageTests(WebApp app, Fixtures.Browser browser) : ICla
         await Assertions.Expect(other.Page.GetByRole(AriaRole.Link, new() { Name = "Annotate" })).ToBeVisibleAsync();
         other.Problems.ShouldBeEmpty();
     }
+
+    [Fact]
+    public async Task An_admin_invites_a_viewer_by_link_who_looks_at_everything_and_finds_nothing_to_change()
+    {
+        await using (var db = app.OpenDb())
+        {
+            db.StarterStudy();
+        }
+
+        var admin = await app.CreateAdminAsync("inviting");
+        await using var page = await browser.OpenAsync(app, admin);
+        await page.GoAsync("/people");
+        await page.Page.GetByRole(AriaRole.Button, new() { Name = "Invite by link" }).ClickAsync();
+        await page.Page.GetByText("sees rounds, the dataset and statistics").ClickAsync();
+        await page.Page.GetByLabel("It works for").SelectOptionAsync("1");
+        await page.ShouldFindNothingInBothThemesAndSizesAsync("the dialog of an invitation");
+        await page.Page.GetByRole(AriaRole.Button, new() { Name = "Make the link" }).ClickAsync();
+        var link = await page.Page.GetByTestId("link").InnerTextAsync();
+        await page.Page.GetByRole(AriaRole.Button, new() { Name = "Done" }).ClickAsync();
+        await Assertions.Expect(page.Page.GetByTestId("links")).ToContainTextAsync("To join as viewer");
+        await page.ShouldFindNothingInBothThemesAndSizesAsync("a link that is open");
+
+        await using var other = await browser.OpenAsync(app);
+        await other.Page.GotoAsync(link);
+        await other.ShouldFindNothingInBothThemesAndSizesAsync("the page to join by");
+        await other.Page.GetByLabel("User name").FillAsync("vera");
+        await other.Page.GetByLabel("Password", new() { Exact = true }).FillAsync("a password of my own");
+        await other.Page.GetByLabel("Password again").FillAsync("a password of my own");
+        await other.Page.Keyboard.PressAsync("Enter");
+        await other.ReadyAsync();
+        await Assertions.Expect(other.Page.Locator("h1")).ToHaveTextAsync("Rounds");
+        await Assertions.Expect(other.Page.GetByRole(AriaRole.Heading, new() { Name = "Past rounds" })).ToBeVisibleAsync();
+        await Assertions.Expect(other.Page.GetByTestId("start")).ToHaveCountAsync(0);
+        await other.Page.GetByRole(AriaRole.Link, new() { Name = "Dataset" }).ClickAsync();
+        await Assertions.Expect(other.Page.GetByTestId("log-count")).ToBeVisibleAsync();
+        await Assertions.Expect(other.Page.GetByRole(AriaRole.Link, new() { Name = "Import" })).ToHaveCountAsync(0);
+        other.Problems.ShouldBeEmpty();
+
+        await page.Page.ReloadAsync();
+        await page.ReadyAsync();
+        await Assertions.Expect(page.Page.GetByRole(AriaRole.Row, new() { Name = "vera" })).ToContainTextAsync("viewer");
+        page.Problems.ShouldBeEmpty();
+    }
 }

@@ -61,6 +61,9 @@ public sealed partial class WebApp : IAsyncLifetime
 
     public Task<TestPerson> CreateAnnotatorAsync(string userName = "ben") => CreateAsync(userName, [Roles.Annotator]);
 
+    /// <summary>Somebody who may look at the studio and change nothing.</summary>
+    public Task<TestPerson> CreateViewerAsync(string userName = "vic") => CreateAsync(userName, [Roles.Viewer]);
+
     /// <summary>A client that has not signed in; it keeps cookies and follows no redirect.</summary>
     public HttpClient CreateClient(CookieContainer? cookies = null) =>
         new(new HttpClientHandler { CookieContainer = cookies ?? new(), AllowAutoRedirect = false }) { BaseAddress = Url };
@@ -115,7 +118,7 @@ public sealed partial class WebApp : IAsyncLifetime
         var password = NewPerson.OneTimePassword();
         (await people.CreateAsync(person, password)).OrRefuse();
         (await people.AddToRolesAsync(person, roles)).OrRefuse();
-        return new(userName, password, new CurrentPerson(person.Id, userName, roles.Contains(Roles.Admin), roles.Contains(Roles.Annotator)));
+        return new(userName, password, new CurrentPerson(person.Id, userName, roles.Contains(Roles.Admin), roles.Contains(Roles.Annotator), roles.Contains(Roles.Viewer)));
     }
 
     [GeneratedRegex("""<input type="hidden" name="(?<name>[^"]+)" value="(?<value>[^"]*)" ?/?>""")]

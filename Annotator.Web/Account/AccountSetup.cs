@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Mvc;
 
 namespace Annotator.Web.Account;
 
-/// <summary>Who somebody is: Identity with the roles admin and annotator, the sign-in pages, the first run's link.</summary>
+/// <summary>Who somebody is: Identity with the roles of <see cref="Roles"/>, the sign-in pages, the first run's link, links by which people join.</summary>
 public static class AccountSetup
 {
     /// <summary>The rate limit of the forms that take a password or the setup token.</summary>
@@ -47,7 +47,9 @@ public static class AccountSetup
             cookie.ReturnUrlParameter = "returnUrl";
             cookie.ExpireTimeSpan = TimeSpan.FromDays(14);
             cookie.Events.OnRedirectToLogin = context => AnswerOrRedirect(context.HttpContext, StatusCodes.Status401Unauthorized, context.RedirectUri);
-            cookie.Events.OnRedirectToAccessDenied = context => AnswerOrRedirect(context.HttpContext, StatusCodes.Status403Forbidden, null);
+            // The start page is the desk; whoever has none looks at the studio.
+            cookie.Events.OnRedirectToAccessDenied = context => AnswerOrRedirect(
+                context.HttpContext, StatusCodes.Status403Forbidden, context.Request.Path == "/" && context.HttpContext.User.IsInRole(Roles.Viewer) ? "/rounds" : null);
         });
         builder.Services.AddAuthorization();
         builder.Services.AddCascadingAuthenticationState();

@@ -26,6 +26,7 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
     public DbSet<Round> Rounds => Set<Round>();
     public DbSet<Import> Imports => Set<Import>();
     public DbSet<AuditEntry> AuditEntries => Set<AuditEntry>();
+    public DbSet<AccountLink> AccountLinks => Set<AccountLink>();
 
     /// <summary>Saves within a transaction of the caller's that ends with any failure: a savepoint would cost another command.</summary>
     public Task<int> SaveWithoutSavepointAsync(CancellationToken cancel = default)
@@ -84,7 +85,14 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
         base.OnModelCreating(builder);
 
         builder.Entity<Person>().HasIndex(p => p.Pseudonym).IsUnique();
-        builder.Entity<IdentityRole>().HasData(Role("1", Data.Roles.Admin), Role("2", Data.Roles.Annotator));
+        builder.Entity<IdentityRole>().HasData(Role("1", Data.Roles.Admin), Role("2", Data.Roles.Annotator), Role("3", Data.Roles.Viewer));
+
+        builder.Entity<AccountLink>(link =>
+        {
+            link.HasIndex(l => l.TokenHash).IsUnique();
+            link.HasOne(l => l.Person).WithMany().HasForeignKey(l => l.PersonId);
+            link.HasOne(l => l.CreatedBy).WithMany().HasForeignKey(l => l.CreatedById).OnDelete(DeleteBehavior.Restrict);
+        });
 
         builder.Entity<Study>(study =>
         {

@@ -3,7 +3,7 @@ using System.Security.Claims;
 namespace Annotator.Web.Data;
 
 /// <summary>Who asks: every operation that somebody must be allowed to do takes one, and checks it itself.</summary>
-public sealed record CurrentPerson(string Id, string Name, bool IsAdmin, bool IsAnnotator)
+public sealed record CurrentPerson(string Id, string Name, bool IsAdmin, bool IsAnnotator, bool IsViewer = false)
 {
     /// <summary>The signed-in person.</summary>
     /// <exception cref="NotAllowedException">Nobody is signed in.</exception>
@@ -11,7 +11,7 @@ public sealed record CurrentPerson(string Id, string Name, bool IsAdmin, bool Is
     {
         ArgumentNullException.ThrowIfNull(principal);
         var id = principal.FindFirstValue(ClaimTypes.NameIdentifier) ?? throw new NotAllowedException("Sign in first.");
-        return new(id, principal.Identity?.Name ?? id, principal.IsInRole(Roles.Admin), principal.IsInRole(Roles.Annotator));
+        return new(id, principal.Identity?.Name ?? id, principal.IsInRole(Roles.Admin), principal.IsInRole(Roles.Annotator), principal.IsInRole(Roles.Viewer));
     }
 
     /// <exception cref="NotAllowedException">Not an admin.</exception>
@@ -20,6 +20,16 @@ public sealed record CurrentPerson(string Id, string Name, bool IsAdmin, bool Is
         if (!IsAdmin)
         {
             throw new NotAllowedException("Only an admin may do that.");
+        }
+    }
+
+    /// <summary>For what only reads: admins may too.</summary>
+    /// <exception cref="NotAllowedException">Neither a viewer nor an admin.</exception>
+    public void RequireViewer()
+    {
+        if (!IsAdmin && !IsViewer)
+        {
+            throw new NotAllowedException("Only an admin or a viewer may see that.");
         }
     }
 

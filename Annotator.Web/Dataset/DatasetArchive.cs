@@ -9,12 +9,12 @@ namespace Annotator.Web.Dataset;
 public sealed class DatasetArchive(IDbContextFactory<AnnotatorDbContext> contexts, DatasetExport export, TimeProvider clock)
 {
     /// <summary>Writes the zip; the stream stays open and need not be one to seek in.</summary>
-    /// <exception cref="NotAllowedException">Not an admin.</exception>
+    /// <exception cref="NotAllowedException">Neither an admin nor a viewer.</exception>
     /// <exception cref="RefusedException">There is no such study, or its judgments can't be put into such a file.</exception>
     public async Task WriteAsync(CurrentPerson who, long studyId, DatasetFile file, Stream stream, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(file);
-        who.RequireAdmin();
+        who.RequireViewer();
         var counts = await export.CountAsync(who, studyId, cancellation);
         await using var zip = await ZipArchive.CreateAsync(stream, ZipArchiveMode.Create, leaveOpen: true, entryNameEncoding: null, cancellation);
         long lines;

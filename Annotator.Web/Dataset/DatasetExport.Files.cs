@@ -12,12 +12,12 @@ public sealed partial class DatasetExport
 {
     /// <summary>Streams a file; the stream stays open.</summary>
     /// <returns>How many lines or rows it has.</returns>
-    /// <exception cref="NotAllowedException">Not an admin.</exception>
+    /// <exception cref="NotAllowedException">Neither an admin nor a viewer.</exception>
     /// <exception cref="RefusedException">The study's judgments can't be put into such a file.</exception>
     public async Task<long> WriteAsync(CurrentPerson who, long studyId, DatasetFile file, Stream stream, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(file);
-        who.RequireAdmin();
+        who.RequireViewer();
         return (file.Format, file.Ending) switch
         {
             ("trl", "jsonl") => await LinesAsync(stream, Pairs(studyId, cancellation), cancellation),
@@ -35,7 +35,7 @@ public sealed partial class DatasetExport
     public async Task<string?> ProblemAsync(CurrentPerson who, long studyId, DatasetFile file, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(file);
-        who.RequireAdmin();
+        who.RequireViewer();
         try
         {
             _ = file == new DatasetFile("trl", "parquet") ? await ColumnsAsync(studyId, cancellation) : null;

@@ -13,10 +13,10 @@ namespace Annotator.Web.Dataset;
 public sealed partial class DatasetExport(IDbContextFactory<AnnotatorDbContext> contexts)
 {
     /// <summary>The <c>trl</c> format: a line for each preference of the current judgments, in the order they were made.</summary>
-    /// <exception cref="NotAllowedException">Not an admin.</exception>
+    /// <exception cref="NotAllowedException">Neither an admin nor a viewer.</exception>
     public IAsyncEnumerable<TrlLine> Trl(CurrentPerson who, long studyId)
     {
-        who.RequireAdmin();
+        who.RequireViewer();
         return Pairs(studyId);
     }
 
@@ -24,26 +24,26 @@ public sealed partial class DatasetExport(IDbContextFactory<AnnotatorDbContext> 
     /// The <c>ranking</c> format: a line for each current judgment that ranks, ties too, in the order they were made; the
     /// lines are those of a round's <c>preferences.jsonl</c>.
     /// </summary>
-    /// <exception cref="NotAllowedException">Not an admin.</exception>
+    /// <exception cref="NotAllowedException">Neither an admin nor a viewer.</exception>
     public IAsyncEnumerable<PreferenceLine> Rankings(CurrentPerson who, long studyId)
     {
-        who.RequireAdmin();
+        who.RequireViewer();
         return RankingLines(studyId);
     }
 
     /// <summary>The <c>log</c> format: a line for every judgment ever made, superseded and withdrawn ones too.</summary>
-    /// <exception cref="NotAllowedException">Not an admin.</exception>
+    /// <exception cref="NotAllowedException">Neither an admin nor a viewer.</exception>
     public IAsyncEnumerable<JudgmentLogLine> Log(CurrentPerson who, long studyId)
     {
-        who.RequireAdmin();
+        who.RequireViewer();
         return Lines(studyId);
     }
 
     /// <summary>What the exports hold, and what they leave out.</summary>
-    /// <exception cref="NotAllowedException">Not an admin.</exception>
+    /// <exception cref="NotAllowedException">Neither an admin nor a viewer.</exception>
     public async Task<DatasetCounts> CountAsync(CurrentPerson who, long studyId, CancellationToken cancellation = default)
     {
-        who.RequireAdmin();
+        who.RequireViewer();
         await using var db = await contexts.CreateDbContextAsync(cancellation);
         var (current, pairs) = (new SelectionCounts(), 0);
         await foreach (var judged in RoundSnapshot.Judged(db, studyId, after: 0, withTokens: false).AsAsyncEnumerable().WithCancellation(cancellation))
@@ -63,10 +63,10 @@ public sealed partial class DatasetExport(IDbContextFactory<AnnotatorDbContext> 
     }
 
     /// <summary>The latest preferences, newest first.</summary>
-    /// <exception cref="NotAllowedException">Not an admin.</exception>
+    /// <exception cref="NotAllowedException">Neither an admin nor a viewer.</exception>
     public async Task<IReadOnlyList<TrlLine>> LatestAsync(CurrentPerson who, long studyId, int count, CancellationToken cancellation = default)
     {
-        who.RequireAdmin();
+        who.RequireViewer();
         await using var db = await contexts.CreateDbContextAsync(cancellation);
         var latest = new List<TrlLine>();
         await foreach (var judged in RoundSnapshot.Judged(db, studyId, after: 0, withTokens: false).OrderByDescending(j => j.JudgmentId)

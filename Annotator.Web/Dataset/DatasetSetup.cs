@@ -26,11 +26,11 @@ public static class DatasetSetup
         return app.Services.GetRequiredService<DatasetImport>().RemoveUnfinishedAsync();
     }
 
-    /// <summary><c>GET /dataset/{studyId}/{file}</c>, each of <see cref="DatasetFile.All"/>, and with <c>.zip</c> after it the file with its card and checksum; for admins.</summary>
+    /// <summary><c>GET /dataset/{studyId}/{file}</c>, each of <see cref="DatasetFile.All"/>, and with <c>.zip</c> after it the file with its card and checksum; for admins and viewers.</summary>
     public static void MapDataset(this WebApplication app)
     {
         ArgumentNullException.ThrowIfNull(app);
-        app.MapGet("/dataset/{studyId:long}/{name}", DownloadAsync).RequireAuthorization(policy => policy.RequireRole(Roles.Admin));
+        app.MapGet("/dataset/{studyId:long}/{name}", DownloadAsync).RequireAuthorization(policy => policy.RequireRole(Roles.Admin, Roles.Viewer));
     }
 
     private static async Task<IResult> DownloadAsync(long studyId, string name, HttpContext http, DatasetExport export, DatasetArchive archive)

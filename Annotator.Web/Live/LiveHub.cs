@@ -10,7 +10,7 @@ public interface ILiveClient
 {
     Task JudgmentCounted(JudgmentCounted what);
 
-    /// <summary>An annotator gets steps without metrics: how well a round goes is for admins to see.</summary>
+    /// <summary>An annotator gets steps without metrics: how well a round goes is for admins and viewers to see.</summary>
     Task RoundProgress(RoundProgress what);
 
     Task RoundChanged(RoundChanged what);
@@ -21,7 +21,7 @@ public interface ILiveClient
 }
 
 /// <summary>The feed for browsers and outside clients. A client that has connected asks to watch studies.</summary>
-[Authorize(Roles = $"{Roles.Admin},{Roles.Annotator}")]
+[Authorize(Roles = $"{Roles.Admin},{Roles.Viewer},{Roles.Annotator}")]
 public sealed class LiveHub(IDbContextFactory<AnnotatorDbContext> contexts) : Hub<ILiveClient>
 {
     public const string Path = "/hubs/live";
@@ -36,7 +36,7 @@ public sealed class LiveHub(IDbContextFactory<AnnotatorDbContext> contexts) : Hu
             throw new HubException($"There is no study {studyId}.");
         }
 
-        var isAdmin = Context.User?.IsInRole(Roles.Admin) is true;
+        var isAdmin = Context.User is { } user && (user.IsInRole(Roles.Admin) || user.IsInRole(Roles.Viewer));
         await Groups.AddToGroupAsync(Context.ConnectionId, Group(studyId, isAdmin), Context.ConnectionAborted);
     }
 
@@ -47,6 +47,6 @@ public sealed class LiveHub(IDbContextFactory<AnnotatorDbContext> contexts) : Hu
         await Groups.RemoveFromGroupAsync(Context.ConnectionId, Group(studyId, admins: false), Context.ConnectionAborted);
     }
 
-    /// <summary>Admins and annotators of a study are apart, so that each is told what they may know.</summary>
+    /// <summary>Admins (and viewers) and annotators of a study are apart, so that each is told what they may know.</summary>
     internal static string Group(long studyId, bool admins) => $"study {studyId} {(admins ? "admins" : "annotators")}";
 }

@@ -5,14 +5,19 @@ using Microsoft.EntityFrameworkCore;
 namespace Annotator.Web.People;
 
 /// <summary>What the People page shows of somebody.</summary>
+/// <param name="Role">One of <see cref="Roles.All"/>.</param>
+/// <param name="Judgments">Current ones, in all studies.</param>
 public sealed record PersonRow(
-    string Id, string UserName, bool IsAdmin, bool IsLocked, bool HasOneTimePassword, DateTime CreatedAt, DateTime? LastAnnotatingAt, int Judgments);
+    string Id, string UserName, string Pseudonym, string Role, bool IsLocked, bool HasOneTimePassword, DateTime CreatedAt, DateTime? LastAnnotatingAt, int Judgments)
+{
+    public bool IsAdmin => Role == Roles.Admin;
+}
 
 /// <summary>A new account, with the password that is shown this once.</summary>
 public sealed record OneTimePassword(string UserName, string Password);
 
 /// <summary>The accounts. Each operation checks who asks, and leaves its audit row in its own transaction.</summary>
-public sealed class PeopleOperations(IServiceScopeFactory scopes, IDbContextFactory<AnnotatorDbContext> contexts, TimeProvider time)
+public sealed partial class PeopleOperations(IServiceScopeFactory scopes, IDbContextFactory<AnnotatorDbContext> contexts, TimeProvider time)
 {
     /// <summary>Everybody with an account, by name.</summary>
     /// <exception cref="NotAllowedException">Not an admin.</exception>
@@ -21,30 +26,30 @@ public sealed class PeopleOperations(IServiceScopeFactory scopes, IDbContextFact
         ArgumentNullException.ThrowIfNull(by);
         by.RequireAdmin();
         await using var db = await contexts.CreateDbContextAsync(cancellation);
-        var admins = db.UserRoles.Where(link => db.Roles.Any(role => role.Id == link.RoleId && role.Name == Roles.Admin)).Select(link => link.UserId);
-        var rows = await db.Users.Where(p => !p.IsImported).OrderBy(p => p.NormalizedUserName).Select(p => new
+        var rows = await db.Users.Where(p => !p.IsImported && p.DeletedAt == null).OrderBy(p => p.NormalizedUserName).Select(p => new
         {
             Person = p,
-            IsAdmin = admins.Contains(p.Id),
+            Roles = db.UserRoles.Where(link => link.UserId == p.Id).Join(db.Roles, link => link.RoleId, role => role.Id, (link, role) => role.Name).ToList(),
             Judgments = db.Judgments.Count(j => j.AnnotatorId == p.Id && !j.IsSuperseded && j.Verdict != Verdict.Withdrawn),
         }).AsNoTracking().ToListAsync(cancellation);
         return [.. rows.Select(row => new PersonRow(
-            row.Person.Id, row.Person.UserName!, row.IsAdmin, IsLocked(row.Person), row.Person.MustChangePassword,
+            row.Person.Id, row.Person.UserName!, row.Person.Pseudonym, RoleOf(row.Roles), IsLocked(row.Person), row.Person.MustChangePassword,
             row.Person.CreatedAt, row.Person.LastAnnotatingAt, row.Judgments))];
     }
 
-    /// <summary>Creates an annotator, who may be an admin too.</summary>
+    /// <summary>Creates an account.</summary>
+    /// <param name="role">One of <see cref="Roles.All"/>.</param>
     /// <exception cref="NotAllowedException">Not an admin.</exception>
-    /// <exception cref="RefusedException">The name is taken or has characters that a name can't have.</exception>
-    public Task<OneTimePassword> CreateAsync(CurrentPerson by, string userName, bool isAdmin, CancellationToken cancellation = default) =>
+    /// <exception cref="RefusedException">The name is taken or has characters that a name can't have, or there is no such role.</exception>
+    public Task<OneTimePassword> CreateAsync(CurrentPerson by, string userName, string role, CancellationToken cancellation = default) =>
         ChangeAsync(by, async (people, audit) =>
         {
             var person = NewPerson.Create(userName, time);
             person.MustChangePassword = true;
             var password = NewPerson.OneTimePassword();
             (await people.CreateAsync(person, password)).OrRefuse();
-            (await people.AddToRolesAsync(person, isAdmin ? [Roles.Admin, Roles.Annotator] : [Roles.Annotator])).OrRefuse();
-            audit("person.create", $"{by.Name} created {person.UserName}{(isAdmin ? ", an admin" : "")}.");
+            (await people.AddToRolesAsync(person, Roles.Of(Known(role)))).OrRefuse();
+            audit("person.create", $"{by.Name} created {person.UserName} with the role {role}.");
             return new OneTimePassword(person.UserName!, password);
         }, cancellation);
 
@@ -78,6 +83,58 @@ public sealed class PeopleOperations(IServiceScopeFactory scopes, IDbContextFact
             return true;
         }, cancellation);
 
+    /// <summary>Gives somebody another role; open pages that it no longer opens close within a minute.</summary>
+    /// <param name="role">One of <see cref="Roles.All"/>.</param>
+    /// <exception cref="NotAllowedException">Not an admin.</exception>
+    /// <exception cref="RefusedException">It is oneself: so there is always an admin.</exception>
+    public Task SetRoleAsync(CurrentPerson by, string personId, string role, CancellationToken cancellation = default) =>
+        ChangeAsync(by, async (people, audit) =>
+        {
+            if (personId == by.Id)
+            {
+                throw new RefusedException("You can't change your own role: another admin can.");
+            }
+
+            var person = await FindAsync(people, personId);
+            (await people.RemoveFromRolesAsync(person, await people.GetRolesAsync(person))).OrRefuse();
+            (await people.AddToRolesAsync(person, Roles.Of(Known(role)))).OrRefuse();
+            (await people.UpdateSecurityStampAsync(person)).OrRefuse();
+            audit("person.role", $"{by.Name} gave {person.UserName} the role {role}.");
+            return true;
+        }, cancellation);
+
+    /// <summary>
+    /// Deletes an account: its name, password, roles, drafts and links are gone, and nobody signs in with it again. What the
+    /// person judged and wrote stays under the pseudonym. Audit entries keep the name they were written with.
+    /// </summary>
+    /// <exception cref="NotAllowedException">Not an admin.</exception>
+    /// <exception cref="RefusedException">It is oneself: so there is always an admin.</exception>
+    public Task DeleteAsync(CurrentPerson by, string personId, CancellationToken cancellation = default) =>
+        ChangeAsync(by, async (people, audit) =>
+        {
+            if (personId == by.Id)
+            {
+                throw new RefusedException("You can't delete your own account: another admin can.");
+            }
+
+            var person = await FindAsync(people, personId);
+            var name = person.UserName;
+            (await people.RemoveFromRolesAsync(person, await people.GetRolesAsync(person))).OrRefuse();
+            (person.UserName, person.Email, person.PasswordHash, person.MustChangePassword) = (person.Pseudonym, null, null, false);
+            (person.LastAnnotatingAt, person.TourSeenAt) = (null, null);
+            (person.DeletedAt, person.LockoutEnd) = (time.GetUtcNow().UtcDateTime, DateTimeOffset.MaxValue);
+            (await people.UpdateSecurityStampAsync(person)).OrRefuse();
+            audit("person.delete", $"{by.Name} deleted the account of {name}.");
+            return true;
+        }, cancellation, afterwards: async db =>
+        {
+            await db.AccountLinks.Where(l => l.PersonId == personId).ExecuteDeleteAsync(cancellation);
+            await db.Drafts.Where(d => d.AnnotatorId == personId).ExecuteDeleteAsync(cancellation);
+            await db.SeenStretches.Where(s => s.AnnotatorId == personId).ExecuteDeleteAsync(cancellation);
+            // The next operation at a desk gives their places back.
+            await db.Leases.Where(l => l.AnnotatorId == personId).ExecuteUpdateAsync(set => set.SetProperty(l => l.ExpiresAt, DateTime.UnixEpoch), cancellation);
+        });
+
     /// <summary>The command line's way for an admin who lost the password: whoever can write the data folder may.</summary>
     /// <returns>Null if nobody has that name.</returns>
     public async Task<OneTimePassword?> ResetPasswordFromConsoleAsync(string userName, CancellationToken cancellation = default)
@@ -97,7 +154,7 @@ public sealed class PeopleOperations(IServiceScopeFactory scopes, IDbContextFact
     }
 
     private async Task<T> ChangeAsync<T>(
-        CurrentPerson? by, Func<UserManager<Person>, Action<string, string>, Task<T>> change, CancellationToken cancellation)
+        CurrentPerson? by, Func<UserManager<Person>, Action<string, string>, Task<T>> change, CancellationToken cancellation, Func<AnnotatorDbContext, Task>? afterwards = null)
     {
         by?.RequireAdmin();
         // A scope of its own: Identity's store writes through the scope's context, so all of it is one transaction.
@@ -108,6 +165,7 @@ public sealed class PeopleOperations(IServiceScopeFactory scopes, IDbContextFact
             scope.ServiceProvider.GetRequiredService<UserManager<Person>>(),
             (action, detail) => db.AuditEntries.Add(new() { PersonId = by?.Id, Action = action, Detail = detail, At = time.GetUtcNow().UtcDateTime }));
         await db.SaveChangesAsync(cancellation);
+        await (afterwards?.Invoke(db) ?? Task.CompletedTask);
         await transaction.CommitAsync(cancellation);
         return result;
     }
@@ -118,19 +176,32 @@ public sealed class PeopleOperations(IServiceScopeFactory scopes, IDbContextFact
         person.MustChangePassword = true;
         (await people.RemovePasswordAsync(person)).OrRefuse();
         (await people.AddPasswordAsync(person, password)).OrRefuse();
-        // After five failed attempts of the wrong person, the right one need not wait.
+        await ForgetFailuresAsync(people, person);
+        return new(person.UserName!, password);
+    }
+
+    /// <summary>After five failed attempts of the wrong person, the right one need not wait. An admin's lock stays.</summary>
+    private static async Task ForgetFailuresAsync(UserManager<Person> people, Person person)
+    {
         if (!IsLocked(person))
         {
             (await people.SetLockoutEndDateAsync(person, null)).OrRefuse();
             (await people.ResetAccessFailedCountAsync(person)).OrRefuse();
         }
-
-        return new(person.UserName!, password);
     }
+
+    private static string Known(string role) => Roles.All.Contains(role)
+        ? role
+        : throw new RefusedException($"There is no role {role}: choose {string.Join(", ", Roles.All.SkipLast(1))} or {Roles.All[^1]}.");
+
+    private static string RoleOf(List<string?> roles) =>
+        roles.Contains(Roles.Admin) ? Roles.Admin : roles.Contains(Roles.Viewer) ? Roles.Viewer : Roles.Annotator;
 
     // An admin's lock has no end; the five minutes after failed attempts are not one.
     private static bool IsLocked(Person person) => person.LockoutEnd == DateTimeOffset.MaxValue;
 
     private static async Task<Person> FindAsync(UserManager<Person> people, string id) =>
-        await people.FindByIdAsync(id) ?? throw new RefusedException("That account no longer exists: reload the page.");
+        await people.FindByIdAsync(id) is { IsImported: false, DeletedAt: null } person
+            ? person
+            : throw new RefusedException("That account no longer exists: reload the page.");
 }

@@ -28,7 +28,7 @@ public sealed class RoundReader(IDbContextFactory<AnnotatorDbContext> contexts, 
     /// <summary>Everything of one study, rounds newest first, policies from 0 on.</summary>
     public async Task<RoundsOverview> OverviewAsync(CurrentPerson who, long studyId, CancellationToken cancellation = default)
     {
-        who.RequireAdmin();
+        who.RequireViewer();
         await using var db = await contexts.CreateDbContextAsync(cancellation);
         var study = await db.Studies.AsNoTracking().SingleAsync(s => s.Id == studyId, cancellation);
         var policies = await db.Policies.AsNoTracking().Where(p => p.StudyId == studyId).OrderBy(p => p.Number).ToListAsync(cancellation);
@@ -44,7 +44,7 @@ public sealed class RoundReader(IDbContextFactory<AnnotatorDbContext> contexts, 
     /// <summary>One round by its number, or null if there is none.</summary>
     public async Task<RoundView?> FindAsync(CurrentPerson who, long studyId, int number, CancellationToken cancellation = default)
     {
-        who.RequireAdmin();
+        who.RequireViewer();
         await using var db = await contexts.CreateDbContextAsync(cancellation);
         var round = await Rounds(db).SingleOrDefaultAsync(r => r.StudyId == studyId && r.Number == number, cancellation);
         return round is null ? null : await ViewAsync(round, cancellation);

@@ -7,7 +7,7 @@ namespace Annotator.Web.Studies;
 /// <summary>A study as it stands in a choice of studies.</summary>
 public sealed record StudyName(long Id, string Name, bool IsArchived);
 
-/// <summary>All studies, archived ones last, and the one that an admin's page is about.</summary>
+/// <summary>All studies, archived ones last, and the one that a page of the studio is about.</summary>
 /// <param name="Chosen">Null only if there is no study at all.</param>
 public sealed record StudyChoices(IReadOnlyList<StudyName> All, StudyName? Chosen)
 {
@@ -20,7 +20,7 @@ public sealed record StudyChoices(IReadOnlyList<StudyName> All, StudyName? Chose
 }
 
 /// <summary>
-/// Finds the study of an admin's page: the one in its address (<c>?study=ID</c>), else the one that was last chosen in this
+/// Finds the study of a page of the studio: the one in its address (<c>?study=ID</c>), else the one that was last chosen in this
 /// browser, else the first that is not archived. So it stays the same from page to page without every link having to say it.
 /// </summary>
 public sealed class CurrentStudy(StudyOperations studies, IJSRuntime js)
@@ -30,7 +30,7 @@ public sealed class CurrentStudy(StudyOperations studies, IJSRuntime js)
 
     /// <param name="by">Who looks.</param>
     /// <param name="asked">The study in the address; kept as the choice if there is such a study.</param>
-    /// <exception cref="NotAllowedException">Not an admin.</exception>
+    /// <exception cref="NotAllowedException">Neither an admin nor a viewer.</exception>
     public async Task<StudyChoices> FindAsync(CurrentPerson by, long? asked, CancellationToken cancellation = default)
     {
         var all = await studies.NamesAsync(by, cancellation);

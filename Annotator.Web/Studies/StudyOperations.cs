@@ -23,11 +23,11 @@ public sealed class StudyOperations(IDbContextFactory<AnnotatorDbContext> contex
     public const int MaxChipLength = 40;
 
     /// <summary>All studies by name, archived ones last.</summary>
-    /// <exception cref="NotAllowedException">Not an admin.</exception>
+    /// <exception cref="NotAllowedException">Neither an admin nor a viewer.</exception>
     public async Task<IReadOnlyList<StudyName>> NamesAsync(CurrentPerson by, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(by);
-        by.RequireAdmin();
+        by.RequireViewer();
         await using var db = await contexts.CreateDbContextAsync(cancellation);
         return await db.Studies.OrderBy(s => s.IsArchived).ThenBy(s => s.Id).Select(s => new StudyName(s.Id, s.Name, s.IsArchived)).ToListAsync(cancellation);
     }

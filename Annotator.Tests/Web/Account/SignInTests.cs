@@ -1,6 +1,7 @@
 using System.Net;
 using Annotator.Tests.Fixtures;
 using Annotator.Web.Account;
+using Annotator.Web.Data;
 using Annotator.Web.People;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -59,7 +60,7 @@ public sealed class SignInTests
     {
         await using var app = await WebApp.StartAsync();
         var admin = await app.CreateAdminAsync();
-        var given = await app.Services.GetRequiredService<PeopleOperations>().CreateAsync(admin.Current, "ben", isAdmin: true, Cancellation);
+        var given = await app.Services.GetRequiredService<PeopleOperations>().CreateAsync(admin.Current, "ben", Roles.Admin, Cancellation);
         using var client = await app.SignInAsync(new(given.UserName, given.Password, admin.Current));
 
         (await client.GetAsync("/people", Cancellation)).Headers.Location!.ToString().ShouldBe("/change-password");

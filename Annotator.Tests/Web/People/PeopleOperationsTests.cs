@@ -17,7 +17,7 @@ public sealed class PeopleOperationsTests(WebApp app) : IClassFixture<WebApp>
     {
         var admin = await app.CreateAdminAsync("ada1");
 
-        var given = await People.CreateAsync(admin.Current, " grace ", isAdmin: false, Cancellation);
+        var given = await People.CreateAsync(admin.Current, " grace ", Roles.Annotator, Cancellation);
 
         given.UserName.ShouldBe("grace");
         using var client = await app.SignInAsync(new(given.UserName, given.Password, admin.Current));
@@ -36,7 +36,7 @@ public sealed class PeopleOperationsTests(WebApp app) : IClassFixture<WebApp>
         await using var db = app.OpenDb();
         var before = await db.AuditEntries.CountAsync(Cancellation);
 
-        var refused = await Should.ThrowAsync<RefusedException>(() => People.CreateAsync(admin.Current, "ADA2", isAdmin: false, Cancellation));
+        var refused = await Should.ThrowAsync<RefusedException>(() => People.CreateAsync(admin.Current, "ADA2", Roles.Annotator, Cancellation));
 
         refused.Message.ShouldContain("ADA2");
         (await db.AuditEntries.CountAsync(Cancellation)).ShouldBe(before);
@@ -48,7 +48,7 @@ public sealed class PeopleOperationsTests(WebApp app) : IClassFixture<WebApp>
         var ben = (await app.CreateAnnotatorAsync("ben3")).Current;
 
         await Should.ThrowAsync<NotAllowedException>(() => People.ListAsync(ben, Cancellation));
-        await Should.ThrowAsync<NotAllowedException>(() => People.CreateAsync(ben, "eve", isAdmin: true, Cancellation));
+        await Should.ThrowAsync<NotAllowedException>(() => People.CreateAsync(ben, "eve", Roles.Admin, Cancellation));
         await Should.ThrowAsync<NotAllowedException>(() => People.ResetPasswordAsync(ben, ben.Id, Cancellation));
         await Should.ThrowAsync<NotAllowedException>(() => People.SetLockedAsync(ben, ben.Id, locked: false, Cancellation));
     }

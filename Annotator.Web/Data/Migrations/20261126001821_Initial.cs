@@ -37,6 +37,7 @@ namespace Annotator.Web.Data.Migrations
                     LastAnnotatingAt = table.Column<DateTime>(type: "TEXT", nullable: true),
                     MustChangePassword = table.Column<bool>(type: "INTEGER", nullable: false),
                     IsImported = table.Column<bool>(type: "INTEGER", nullable: false),
+                    DeletedAt = table.Column<DateTime>(type: "TEXT", nullable: true),
                     TourSeenAt = table.Column<DateTime>(type: "TEXT", nullable: true),
                     UserName = table.Column<string>(type: "TEXT", maxLength: 256, nullable: true),
                     NormalizedUserName = table.Column<string>(type: "TEXT", maxLength: 256, nullable: true),
@@ -93,6 +94,36 @@ namespace Annotator.Web.Data.Migrations
                         principalTable: "AspNetRoles",
                         principalColumn: "Id",
                         onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "AccountLinks",
+                columns: table => new
+                {
+                    Id = table.Column<long>(type: "INTEGER", nullable: false)
+                        .Annotation("Sqlite:Autoincrement", true),
+                    TokenHash = table.Column<string>(type: "TEXT", nullable: false),
+                    Role = table.Column<string>(type: "TEXT", nullable: true),
+                    PersonId = table.Column<string>(type: "TEXT", nullable: true),
+                    SecurityStamp = table.Column<string>(type: "TEXT", nullable: true),
+                    CreatedById = table.Column<string>(type: "TEXT", nullable: false),
+                    CreatedAt = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    ExpiresAt = table.Column<DateTime>(type: "TEXT", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_AccountLinks", x => x.Id);
+                    table.ForeignKey(
+                        name: "FK_AccountLinks_AspNetUsers_CreatedById",
+                        column: x => x.CreatedById,
+                        principalTable: "AspNetUsers",
+                        principalColumn: "Id",
+                        onDelete: ReferentialAction.Restrict);
+                    table.ForeignKey(
+                        name: "FK_AccountLinks_AspNetUsers_PersonId",
+                        column: x => x.PersonId,
+                        principalTable: "AspNetUsers",
+                        principalColumn: "Id");
                 });
 
             migrationBuilder.CreateTable(
@@ -603,8 +634,25 @@ namespace Annotator.Web.Data.Migrations
                 values: new object[,]
                 {
                     { "1", "1", "admin", "ADMIN" },
-                    { "2", "2", "annotator", "ANNOTATOR" }
+                    { "2", "2", "annotator", "ANNOTATOR" },
+                    { "3", "3", "viewer", "VIEWER" }
                 });
+
+            migrationBuilder.CreateIndex(
+                name: "IX_AccountLinks_CreatedById",
+                table: "AccountLinks",
+                column: "CreatedById");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_AccountLinks_PersonId",
+                table: "AccountLinks",
+                column: "PersonId");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_AccountLinks_TokenHash",
+                table: "AccountLinks",
+                column: "TokenHash",
+                unique: true);
 
             migrationBuilder.CreateIndex(
                 name: "IX_AspNetRoleClaims_RoleId",
@@ -887,6 +935,9 @@ namespace Annotator.Web.Data.Migrations
             migrationBuilder.DropForeignKey(
                 name: "FK_Studies_Policies_CurrentPolicyId",
                 table: "Studies");
+
+            migrationBuilder.DropTable(
+                name: "AccountLinks");
 
             migrationBuilder.DropTable(
                 name: "AspNetRoleClaims");
