@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Annotator.Model.Benchmarks;
 using Annotator.Model.Native;
-using TorchSharp;
 
 namespace Annotator.Model.Commands;
 
@@ -38,11 +37,7 @@ public static class BenchmarkCommand
 
     private static void Start(ParseResult arguments)
     {
-        LibTorch.Load();
-        if (arguments.GetValue(Threads) is > 0 and var threads)
-        {
-            torch.set_num_threads(threads);
-        }
+        LibTorch.Load(arguments.GetValue(Threads));
     }
 
     private static void Print(JobConsole console, IEnumerable<Figure> figures, CancellationToken cancellation)

@@ -6,7 +6,6 @@ using Annotator.Model.Evaluation;
 using Annotator.Model.Native;
 using Annotator.Model.Preferences;
 using Annotator.Model.Training;
-using TorchSharp;
 
 namespace Annotator.Model.Commands;
 
@@ -20,7 +19,7 @@ public static class EvaluateCommand
     private static readonly Option<FileInfo?> Prompts = new("--prompts") { Description = "JSONL of {\"prompt\"}, {\"text\"} or {\"prompt_ids\"}: measure KL, length and variety of fresh samples." };
     private static readonly Option<int> N = new("--n") { Description = "Samples for each prompt, at temperature 1.", DefaultValueFactory = _ => 4 };
     private static readonly Option<int> MaxTokens = new("--max-tokens") { Description = "Most tokens of a sample.", DefaultValueFactory = _ => 64 };
-    private static readonly Option<DirectoryInfo?> Reward = new("--reward") { Description = "A reward model to score the samples with." };
+    private static readonly ScorerOptions Scores = new("What scores the samples");
     private static readonly Option<int> Seed = new("--seed") { Description = "Of the samples.", DefaultValueFactory = _ => 1 };
     private static readonly Option<int> Threads = new("--threads") { Description = "0 for all cores.", DefaultValueFactory = _ => 0 };
 
@@ -28,8 +27,9 @@ public static class EvaluateCommand
     {
         var command = new Command("evaluate", "Measures a policy against its reference: held-out loss and accuracy (--data), KL, length and variety of fresh samples (--prompts).")
         {
-            PolicyOption, Reference, Data, Beta, Prompts, N, MaxTokens, Reward, Seed, Threads,
+            PolicyOption, Reference, Data, Beta, Prompts, N, MaxTokens, Scores.Reward, Scores.Scorer, Seed, Threads,
         };
+        command.Validators.Add(Scores.NotBoth);
         command.Validators.Add(result =>
         {
             if (result.GetResult(Data) is null && result.GetResult(Prompts) is null)
@@ -46,9 +46,7 @@ public static class EvaluateCommand
             throw new UsageException(string.Join("; ", problems) + ".");
         if (arguments.GetValue(N) < 1)
             throw new UsageException($"--n must be at least 1; it is {arguments.GetValue(N)}.");
-        LibTorch.Load();
-        if (arguments.GetValue(Threads) is > 0 and var threads)
-            torch.set_num_threads(threads);
+        LibTorch.Load(arguments.GetValue(Threads));
 
         var device = LibTorch.PreferredDevice();
         using var policy = PolicyDirectory.Open(arguments.GetRequiredValue(PolicyOption).FullName, device);
@@ -61,13 +59,12 @@ public static class EvaluateCommand
             Add(measured, OnPreferences(data, policy, reference, options, cancellation));
         if (arguments.GetValue(Prompts) is { } prompts)
         {
-            using var reward = arguments.GetValue(Reward) is { } directory ? RewardModel.Open(directory.FullName, device) : null;
+            using var scorer = Scores.Open(arguments, policy, cancellation);
             var maxTokens = arguments.GetValue(MaxTokens);
             var ids = PromptLine.Read(prompts.FullName).Select(prompt => prompt.Encode(policy, maxTokens)).ToList();
             if (ids.Count == 0)
                 throw new UsageException("There is no prompt in the file of --prompts.");
-            var scorer = reward is null ? null : ResponseScorers.ByRewardModel(reward, policy, cancellation);
-            Add(measured, PolicyEvaluation.Sample(policy, reference.Model, ids, arguments.GetValue(N), maxTokens, arguments.GetValue(Seed), scorer, cancellation));
+            Add(measured, PolicyEvaluation.Sample(policy, reference.Model, ids, arguments.GetValue(N), maxTokens, arguments.GetValue(Seed), scorer?.Score, cancellation));
         }
 
         console.Result(measured, Table(measured));

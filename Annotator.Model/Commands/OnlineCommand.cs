@@ -2,7 +2,6 @@ using System.CommandLine;
 using Annotator.Model.Evaluation;
 using Annotator.Model.Experiments;
 using Annotator.Model.Native;
-using TorchSharp;
 
 namespace Annotator.Model.Commands;
 
@@ -23,9 +22,7 @@ public static class OnlineCommand
         var command = new Command("online", "Reward against the number of judgments over online rounds: fixed or moving reference, all or new data, random or uncertain pairs.") { Out, Seeds, Rounds, Judgments, Samples, corpus, PolicyOption, Threads };
         command.Run((arguments, console, cancellation) =>
         {
-            LibTorch.Load();
-            if (arguments.GetValue(Threads) is > 0 and var threads)
-                torch.set_num_threads(threads);
+            LibTorch.Load(arguments.GetValue(Threads));
             var directory = arguments.GetRequiredValue(Out).FullName;
             var sizes = Full with { Rounds = arguments.GetValue(Rounds), Judgments = arguments.GetValue(Judgments), FreshSamples = arguments.GetValue(Samples) };
             if (sizes.Rounds < 1 || sizes.Judgments < 1 || sizes.FreshSamples < 1)

@@ -4,18 +4,17 @@ using Annotator.Model.Checkpoints;
 using Annotator.Model.Native;
 using Annotator.Model.Preferences;
 using Annotator.Model.Training;
-using TorchSharp;
 
 namespace Annotator.Model.Commands;
 
-/// <summary>The verb <c>ppo</c>: trains a policy against a reward model, the classical way.</summary>
+/// <summary>The verb <c>ppo</c>: trains a policy against a reward model, the classical way, or against the truth where it is known (PPO-GT).</summary>
 public static class PpoCommand
 {
     private static readonly PpoOptions Default = new();
 
     private static readonly Option<DirectoryInfo> PolicyOption = new("--policy") { Description = "The policy to begin from; usually the SFT policy.", Required = true };
     private static readonly Option<DirectoryInfo?> Reference = new("--reference") { Description = "πref of the KL term; the policy itself unless given." };
-    private static readonly Option<DirectoryInfo> Reward = new("--reward") { Description = "A reward model, as the verb reward makes it. The value model begins from it.", Required = true };
+    private static readonly ScorerOptions Scores = new("What is learnt from");
     private static readonly Option<FileInfo> Prompts = new("--prompts") { Description = "JSONL of {\"prompt\"}, {\"text\"} or {\"prompt_ids\"}.", Required = true };
     private static readonly Option<DirectoryInfo> Out = new("--out") { Description = "The directory for the policy and metrics.jsonl.", Required = true };
     private static readonly Option<int> Steps = new("--steps") { Description = "Updates: batches sampled and learned from.", DefaultValueFactory = _ => Default.MaxSteps };
@@ -39,12 +38,18 @@ public static class PpoCommand
 
     public static Command Create()
     {
-        var command = new Command("ppo", "Trains a policy by proximal policy optimisation against a reward model, with a KL term to the reference (eq. 3).")
+        var command = new Command("ppo", "Trains a policy by proximal policy optimisation against a reward model or a given scorer, with a KL term to the reference (eq. 3).")
         {
-            PolicyOption, Reference, Reward, Prompts, Out, Steps, BatchSize, MiniBatchSize, PpoEpochs, MaxTokens, Beta, TargetKl, Gamma, Lambda,
+            PolicyOption, Reference, Scores.Reward, Scores.Scorer, Prompts, Out, Steps, BatchSize, MiniBatchSize, PpoEpochs, MaxTokens, Beta, TargetKl, Gamma, Lambda,
             ClipRange, ClipRangeValue, LearningRate, ValueLearningRate, Schedule, WarmupSteps, MaxGradNorm, Seed, Threads,
         };
         Schedule.AcceptOnlyFromAmong("constant_with_warmup", "linear", "cosine");
+        command.Validators.Add(Scores.NotBoth);
+        command.Validators.Add(result =>
+        {
+            if (result.GetResult(Scores.Reward) is null && result.GetResult(Scores.Scorer) is null)
+                result.AddError("Give --reward (a reward model) or --scorer (a table that is taken for the truth).");
+        });
         command.Run(Train);
         return command;
     }
@@ -52,17 +57,14 @@ public static class PpoCommand
     private static void Train(ParseResult arguments, JobConsole console, CancellationToken cancellation)
     {
         var options = OptionsOf(arguments);
-        LibTorch.Load();
-        if (arguments.GetValue(Threads) is > 0 and var threads)
-            torch.set_num_threads(threads);
+        LibTorch.Load(arguments.GetValue(Threads));
 
         var device = LibTorch.PreferredDevice();
         var start = arguments.GetRequiredValue(PolicyOption).FullName;
         using var policy = PolicyDirectory.Open(start, device);
         using var reference = PolicyDirectory.Open(arguments.GetValue(Reference)?.FullName ?? start, device);
-        using var reward = RewardModel.Open(arguments.GetRequiredValue(Reward).FullName, device);
-        using var value = PolicyDirectory.OpenWithScore(reward.Directory, device);
-        var scorer = ResponseScorers.ByRewardModel(reward, policy, cancellation);
+        using var scorer = Scores.Open(arguments, policy, cancellation)!;
+        using var value = PolicyDirectory.OpenWithScore(scorer.Model?.Directory ?? start, device);           // as others do: from the reward model where there is one
         var prompts = PromptLine.Read(arguments.GetRequiredValue(Prompts).FullName).Select(prompt => prompt.Encode(policy, options.MaxTokens)).ToList();
         if (prompts.Count == 0)
             throw new UsageException("There is no prompt in the file of --prompts.");
@@ -70,7 +72,7 @@ public static class PpoCommand
         var directory = arguments.GetRequiredValue(Out).FullName;
         Directory.CreateDirectory(directory);
         using var metrics = new StreamWriter(Path.Combine(directory, "metrics.jsonl"), append: false) { AutoFlush = true, NewLine = "\n" };
-        using var trainer = new PpoTrainer(policy, reference.Model, value.Model, prompts, scorer, options);
+        using var trainer = new PpoTrainer(policy, reference.Model, value.Model, prompts, scorer.Score, options);
         console.WithProgress("Training", progress =>
         {
             while (!trainer.IsDone)

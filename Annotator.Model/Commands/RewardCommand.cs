@@ -4,7 +4,6 @@ using Annotator.Model.Checkpoints;
 using Annotator.Model.Native;
 using Annotator.Model.Preferences;
 using Annotator.Model.Training;
-using TorchSharp;
 
 namespace Annotator.Model.Commands;
 
@@ -61,9 +60,7 @@ public static class RewardCommand
         var share = arguments.GetValue(HeldOutShare);
         if (share is not (>= 0 and < 1))
             throw new UsageException($"--held-out-share must be in [0, 1); it is {share}.");
-        LibTorch.Load();
-        if (arguments.GetValue(Threads) is > 0 and var threads)
-            torch.set_num_threads(threads);
+        LibTorch.Load(arguments.GetValue(Threads));
 
         using var model = RewardModel.FromPolicy(arguments.GetRequiredValue(PolicyOption).FullName, LibTorch.PreferredDevice());
         var preferences = RoundDirectory.PreferencesOf(arguments.GetRequiredValue(Data).FullName);

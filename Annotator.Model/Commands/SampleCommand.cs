@@ -5,7 +5,6 @@ using Annotator.Model.Native;
 using Annotator.Model.Preferences;
 using Annotator.Model.Sampling;
 using Annotator.Model.Training;
-using TorchSharp;
 
 namespace Annotator.Model.Commands;
 
@@ -17,8 +16,8 @@ public static class SampleCommand
     private static readonly Option<string?> PromptIds = new("--prompt-ids") { Description = "Token ids to continue, divided by commas." };
     private static readonly Option<FileInfo?> Input = new("--input") { Description = "JSONL of {\"prompt\":\"…\"}, {\"text\":\"…\"} or {\"prompt_ids\":[…]}; each result then names its prompt_index, from 0." };
     private static readonly Option<int> N = new("--n") { Description = "Responses for each prompt.", DefaultValueFactory = _ => 4 };
-    private static readonly Option<int> BestOf = new("--best-of") { Description = "Sample this many for each response and give the one that --reward likes best: ln N − (N−1)/N nats of KL away from the policy, at N times the cost.", DefaultValueFactory = _ => 1 };
-    private static readonly Option<DirectoryInfo?> Reward = new("--reward") { Description = "With --best-of: a reward model, as the verb reward makes it." };
+    private static readonly Option<int> BestOf = new("--best-of") { Description = "Sample this many for each response and give the one that --reward or --scorer likes best: ln N − (N−1)/N nats of KL away from the policy, at N times the cost.", DefaultValueFactory = _ => 1 };
+    private static readonly ScorerOptions Scores = new("With --best-of, who chooses");
     private static readonly Option<int> MaxTokens = new("--max-tokens") { Description = "Most tokens of a response.", DefaultValueFactory = _ => 64 };
     private static readonly Option<double> Temperature = new("--temperature") { Description = "0 takes the most probable token each time.", DefaultValueFactory = _ => 1 };
     private static readonly Option<int> TopK = new("--top-k") { Description = "Keep this many most probable tokens; 0 for all.", DefaultValueFactory = _ => 0 };
@@ -33,8 +32,9 @@ public static class SampleCommand
     {
         var command = new Command("sample", "Samples responses from a policy.")
         {
-            PolicyOption, Prompt, PromptIds, Input, N, BestOf, Reward, MaxTokens, Temperature, TopK, TopP, MinP, RepetitionPenalty, Seed, Stop, Threads,
+            PolicyOption, Prompt, PromptIds, Input, N, BestOf, Scores.Reward, Scores.Scorer, MaxTokens, Temperature, TopK, TopP, MinP, RepetitionPenalty, Seed, Stop, Threads,
         };
+        command.Validators.Add(Scores.NotBoth);
         command.Validators.Add(result =>
         {
             if (new Option[] { Prompt, PromptIds, Input }.Count(option => result.GetResult(option) is not null) != 1)
@@ -65,13 +65,11 @@ public static class SampleCommand
         var bestOf = arguments.GetValue(BestOf);
         if (bestOf < 1)
             throw new UsageException($"--best-of must be at least 1; it is {bestOf}.");
-        if (bestOf > 1 != arguments.GetValue(Reward) is not null)
-            throw new UsageException("--best-of (above 1) and --reward go together: what is best, the reward model says.");
+        if (bestOf > 1 != (arguments.GetValue(Scores.Reward) is not null || arguments.GetValue(Scores.Scorer) is not null))
+            throw new UsageException("--best-of (above 1) goes with --reward or --scorer, which say what is best.");
         var prompts = Prompts(arguments);
 
-        LibTorch.Load();
-        if (arguments.GetValue(Threads) is > 0 and var threads)
-            torch.set_num_threads(threads);
+        LibTorch.Load(arguments.GetValue(Threads));
         using var policy = PolicyDirectory.OpenForSampling(arguments.GetRequiredValue(PolicyOption).FullName, LibTorch.PreferredDevice());
         if (options.Stop.Count > 0)
             policy.RequireTokenizer();
@@ -92,16 +90,15 @@ public static class SampleCommand
     private static IEnumerable<(SampledResponse Response, double? Score)> Responses(
         ParseResult arguments, Policy policy, List<IReadOnlyList<int>> prompts, int n, SamplingOptions options, CancellationToken cancellation)
     {
-        if (arguments.GetValue(Reward) is not { } directory)
+        using var scorer = Scores.Open(arguments, policy, cancellation);
+        if (scorer is null)
         {
             foreach (var response in Sampler.Sample(policy, prompts, n, options, cancellation))
                 yield return (response, null);
             yield break;
         }
 
-        using var reward = RewardModel.Open(directory.FullName, LibTorch.PreferredDevice());
-        var scorer = ResponseScorers.ByRewardModel(reward, policy, cancellation);
-        foreach (var best in BestOfN.Sample(policy, prompts, n, arguments.GetValue(BestOf), options, scorer, cancellation))
+        foreach (var best in BestOfN.Sample(policy, prompts, n, arguments.GetValue(BestOf), options, scorer.Score, cancellation))
             yield return (best.Response, best.Score);
     }
 

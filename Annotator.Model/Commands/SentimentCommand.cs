@@ -4,7 +4,6 @@ using Annotator.Model.Evaluation;
 using Annotator.Model.Experiments;
 using Annotator.Model.Native;
 using Annotator.Model.Preferences;
-using TorchSharp;
 
 namespace Annotator.Model.Commands;
 
@@ -14,7 +13,7 @@ public static class SentimentCommand
     private static readonly Option<DirectoryInfo> Out = new("--out") { Description = "The directory for methods/, frontier.csv, frontier.svg, frontier.png and report.md. What is finished there is not run again.", Required = true };
     private static readonly Option<bool> Quick = new("--quick") { Description = "Small: under ten minutes on two cores." };
     private static readonly Option<int> Seed = new("--seed") { Description = "Of openings, samples and judgments." };
-    private static readonly Option<string[]> Methods = new("--methods") { Description = $"Only these: {string.Join(", ", SentimentMethod.All.Select(method => method.Name))}, {BestOfN.Name}.", AllowMultipleArgumentsPerToken = true };
+    private static readonly Option<string[]> Methods = new("--methods") { Description = $"Only these: {string.Join(", ", SentimentMethod.All.Select(method => method.Name))}, {BestOfNPoints.Name}.", AllowMultipleArgumentsPerToken = true };
     private static readonly Option<DirectoryInfo[]> Combine = new("--combine") { Description = "Directories of finished seeds: nothing is run, their means are drawn and tabled in --out.", AllowMultipleArgumentsPerToken = true };
     private static readonly Option<DirectoryInfo?> PolicyOption = new("--policy") { Description = "The SFT policy; the embedded one unless given." };
     private static readonly Option<int?> Steps = new("--steps") { Description = "Updates of each method." };
@@ -41,14 +40,12 @@ public static class SentimentCommand
 
     private static void Run(string directory, ParseResult arguments, Option<DirectoryInfo?> corpus, JobConsole console, CancellationToken cancellation)
     {
-        string[] known = [.. SentimentMethod.All.Select(method => method.Name), BestOfN.Name];
+        string[] known = [.. SentimentMethod.All.Select(method => method.Name), BestOfNPoints.Name];
         var only = arguments.GetValue(Methods) ?? [];
         if (only.Except(known).FirstOrDefault() is { } unknown)
             throw new UsageException($"There is no method {unknown}: {string.Join(", ", known)}.");
 
-        LibTorch.Load();
-        if (arguments.GetValue(Threads) is > 0 and var threads)
-            torch.set_num_threads(threads);
+        LibTorch.Load(arguments.GetValue(Threads));
         var sizes = arguments.GetValue(Quick) ? SentimentSizes.Quick : SentimentSizes.Full;
         sizes = sizes with
         {

@@ -4,7 +4,6 @@ using Annotator.Model.Native;
 using Annotator.Model.Sampling;
 using Annotator.Model.Tokenization;
 using Microsoft.AspNetCore.Connections;
-using TorchSharp;
 
 namespace Annotator.Model.Commands;
 
@@ -45,9 +44,7 @@ public static class ServeCommand
         if (options.PoliciesFault() is { } unusable)
             throw new IOException(unusable);
 
-        LibTorch.Load();
-        if (threads > 0)
-            torch.set_num_threads(threads);
+        LibTorch.Load(threads);
 
         var parentGone = arguments.GetValue(ExitWhenStdinCloses) ? ParentPipe.WatchStandardInput() : CancellationToken.None;
         using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellation, parentGone);

@@ -70,11 +70,7 @@ public static class SftCommand
     {
         var options = OptionsOf(arguments);
         var run = new SftRun(arguments.GetRequiredValue(Out).FullName);
-        LibTorch.Load();
-        if (arguments.GetValue(Threads) is > 0 and var threads)
-        {
-            torch.set_num_threads(threads);
-        }
+        LibTorch.Load(arguments.GetValue(Threads));
 
         using var policy = OpenPolicy(arguments, run, options);
         var window = options.Window == 0 ? policy.Model.ContextLength : Math.Min(options.Window, policy.Model.ContextLength);

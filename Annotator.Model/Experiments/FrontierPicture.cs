@@ -24,7 +24,7 @@ public static class FrontierPicture
         ["unlikelihood"] = "#CC79A7",
         ["ppo"] = "#D55E00",
         ["ppo-gt"] = "#E69F00",
-        [BestOfN.Name] = "#000000",
+        [BestOfNPoints.Name] = "#000000",
     };
 
     /// <summary>Draws frontier.svg and frontier.png.</summary>
@@ -42,7 +42,7 @@ public static class FrontierPicture
             line.LegendText = FrontierReport.LabelOf(curve.Method);
             line.LineWidth = 2;
             line.MarkerSize = 6;
-            line.MarkerShape = curve.Method == BestOfN.Name ? MarkerShape.OpenCircle : MarkerShape.FilledCircle;
+            line.MarkerShape = curve.Method == BestOfNPoints.Name ? MarkerShape.OpenCircle : MarkerShape.FilledCircle;
             var errors = new ScottPlot.Plottables.ErrorBar(
                 x, y,
                 [.. means.Select(mean => Place(mean.Kl.Mean) - Place(mean.Kl.Mean - mean.Kl.StandardError))],

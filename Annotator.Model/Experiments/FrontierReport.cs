@@ -19,7 +19,7 @@ public static class FrontierReport
         text.AppendLine("# Controlled sentiment\n");
         text.AppendLine("After Rafailov et al. (2023), section 6: the opening of a film review is to be continued so that it turns out positive. The true reward r\\* is the log-odds of the embedded scorer. All methods begin at the embedded SFT policy, which is the reference, and learn from the same samples of it, ranked by the Plackett–Luce model of r\\*, so that each pair is judged by Bradley–Terry.\n");
         text.AppendLine("![Reward against KL](frontier.png)\n");
-        text.AppendLine(Invariant($"{Plural(seeds.Count, "seed", "seeds")} ({string.Join(", ", seeds)}); openings: {options.Prompts}; {sizes.Prompts} to learn from, {sizes.SamplesPerPrompt} samples of at most {sizes.MaxTokens} tokens to each; {sizes.Steps} updates of {sizes.ResponsesPerUpdate} responses with all six pairs of each opening (PPO {sizes.PpoSteps}, on samples of its own); {sizes.FreshSamples} fresh samples a measurement, every {sizes.EvaluationSteps} updates; Best-of-N on {sizes.BestOfPrompts} openings, KL = ln N − (N−1)/N. Policy {options.Policy[..Math.Min(12, options.Policy.Length)]}.\n"));
+        text.AppendLine(Invariant($"{Plural(seeds.Count, "seed", "seeds")} ({string.Join(", ", seeds)}); openings: {options.Prompts}; {sizes.Prompts} to learn from, {sizes.SamplesPerPrompt} samples of at most {sizes.MaxTokens} tokens to each; {sizes.Steps} updates of {sizes.ResponsesPerUpdate} responses with all six pairs of each opening, which come from one ranking drawn by the Plackett–Luce model of the scorer, so that each pair alone follows Bradley–Terry (PPO {sizes.PpoSteps}, on samples of its own); {sizes.FreshSamples} fresh samples a measurement, every {sizes.EvaluationSteps} updates; Best-of-N on {sizes.BestOfPrompts} openings, KL = ln N − (N−1)/N. Policy {options.Policy[..Math.Min(12, options.Policy.Length)]}.\n"));
 
         text.AppendLine("## Reward at the same KL\n");
         text.AppendLine("Where a run first reaches the distance, between the two measurements around it; mean over seeds ± standard error over seeds. A dash: not every seed got so far.\n");
@@ -42,7 +42,7 @@ public static class FrontierReport
 
     /// <summary>A method's name for people.</summary>
     public static string LabelOf(string method) =>
-        SentimentMethod.All.FirstOrDefault(known => known.Name == method)?.Label ?? (method == BestOfN.Name ? "Best-of-N, true reward" : method);
+        SentimentMethod.All.FirstOrDefault(known => known.Name == method)?.Label ?? (method == BestOfNPoints.Name ? "Best-of-N, true reward" : method);
 
     private static IEnumerable<string> Summary(FrontierCurve curve)
     {

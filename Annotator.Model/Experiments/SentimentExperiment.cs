@@ -32,14 +32,14 @@ public sealed class SentimentExperiment(string directory, Action<double> progres
         KeptOptions.Keep(directory, JsonSerializer.Serialize(new SentimentOptions(seed, PolicyDirectory.Hash(policyPath), corpus is null ? "embedded" : "corpus", sizes), JsonLines.IndentedSpelling));
         var wanted = SentimentMethod.All.Where(method => IsWanted(method.Name)).ToList();
         var waiting = wanted.Where(method => !File.Exists(FileOf(method.Name))).ToList();
-        if (waiting.Count == 0 && (File.Exists(FileOf(BestOfN.Name)) || !IsWanted(BestOfN.Name)))
+        if (waiting.Count == 0 && (File.Exists(FileOf(BestOfNPoints.Name)) || !IsWanted(BestOfNPoints.Name)))
             return;
 
         using var reference = PolicyDirectory.OpenForSampling(policyPath);
         var task = new SentimentTask(reference, scorer, Openings.Read(corpus, reference, sizes.Prompts, sizes.FreshSamples, seed), sizes, seed, Path.Combine(directory, "samples.jsonl"), cancellation);
         log($"{task.Openings.Train.Count} openings to learn from, {task.Openings.HeldOut.Count} to measure on");
-        if (IsWanted(BestOfN.Name) && !File.Exists(FileOf(BestOfN.Name)))
-            FrontierPoint.WriteAll(FileOf(BestOfN.Name), BestOfN.Measure(task, cancellation));
+        if (IsWanted(BestOfNPoints.Name) && !File.Exists(FileOf(BestOfNPoints.Name)))
+            FrontierPoint.WriteAll(FileOf(BestOfNPoints.Name), BestOfNPoints.Measure(task, cancellation));
 
         foreach (var (index, method) in waiting.Index())
         {
@@ -52,7 +52,7 @@ public sealed class SentimentExperiment(string directory, Action<double> progres
 
     /// <summary>The points of all methods that are done, in the order of the methods.</summary>
     public static IReadOnlyList<FrontierPoint> Read(string directory) =>
-        [.. SentimentMethod.All.Select(method => method.Name).Append(BestOfN.Name)
+        [.. SentimentMethod.All.Select(method => method.Name).Append(BestOfNPoints.Name)
             .Select(name => Path.Combine(directory, "methods", name + ".csv")).Where(File.Exists).SelectMany(FrontierPoint.ReadAll)];
 
     /// <summary>The loop of every method: measure, train on, measure.</summary>

@@ -27,7 +27,7 @@ public sealed record SentimentMethod(string Name, string Label, string Setting, 
         OfRankings("preferred-ft", "Preferred-FT", "α 0", options => options with { LossType = LossType.Unlikelihood, UnlikelihoodAlpha = 0 }),
         OfRankings("unlikelihood", "Unlikelihood", "α 0.1", options => options with { LossType = LossType.Unlikelihood, UnlikelihoodAlpha = 0.1 }),
         new("ppo", "PPO", DescribePpo("a reward model from the same judgments"), (task, policy, cancellation) => Ppo(task, policy, LearnedReward(task, policy, cancellation))),
-        new("ppo-gt", "PPO-GT, true reward", DescribePpo("the scorer"), (task, policy, _) => Ppo(task, policy, new(ResponseScorers.ByText(task.Scorer.Score), null))),
+        new("ppo-gt", "PPO-GT, true reward", DescribePpo("the scorer"), (task, policy, _) => Ppo(task, policy, new(ResponseScorers.ByText(task.Scorer.Score), Model: null))),
     ];
 
     private static SentimentMethod Dpo(double beta) => OfRankings(
@@ -53,30 +53,27 @@ public sealed record SentimentMethod(string Name, string Label, string Setting, 
     private static string DescribePpo(string reward) => FormattableString.Invariant(
         $"{reward}; β {PpoOptions.Beta}, AdamW {PpoOptions.LearningRate}, batches of {PpoOptions.BatchSize}, {PpoOptions.NumPpoEpochs} epochs of {PpoOptions.BatchSize / PpoOptions.MiniBatchSize} updates");
 
-    /// <summary>Where rewards come from, and what is to be disposed with it.</summary>
-    private sealed record Reward(ResponseScorer Scorer, IDisposable? Model);
-
     /// <summary>The classical way's first half: a reward model from the same judgments, in one pass over them.</summary>
-    private static Reward LearnedReward(SentimentTask task, Policy policy, CancellationToken cancellation)
+    private static OpenScorer LearnedReward(SentimentTask task, Policy policy, CancellationToken cancellation)
     {
         var model = RewardModel.FromPolicy(policy.Directory);
         using var trainer = new RewardTrainer(model, new RoundData(task.Rankings(), [], new Dictionary<string, int>()), new() { Rankings = RankingLoss.Pairs, BatchSize = 16, Seed = task.Seed });
         while (!trainer.IsDone)
             trainer.Next(cancellation);
-        return new(ResponseScorers.ByRewardModel(model, policy, cancellation), model);
+        return OpenScorer.ByRewardModel(model, policy, cancellation);
     }
 
-    private static Learner Ppo(SentimentTask task, Policy policy, Reward reward)
+    private static Learner Ppo(SentimentTask task, Policy policy, OpenScorer reward)
     {
         var updates = PpoOptions.NumPpoEpochs * PpoOptions.BatchSize / PpoOptions.MiniBatchSize;
         var value = PolicyDirectory.OpenWithScore(policy.Directory);
-        var trainer = new PpoTrainer(policy, task.Reference.Model, value.Model, [.. task.Openings.Train.Select(opening => opening.TokenIds)], reward.Scorer, PpoOptions with
+        var trainer = new PpoTrainer(policy, task.Reference.Model, value.Model, [.. task.Openings.Train.Select(opening => opening.TokenIds)], reward.Score, PpoOptions with
         {
             MaxSteps = task.Sizes.PpoSteps / updates,
             MaxTokens = task.Sizes.MaxTokens,
             Seed = task.Seed,
         });
-        return new(token => trainer.Next(token), updates, task.Sizes.PpoSteps, reward.Model is { } model ? [trainer, value, model] : [trainer, value]);
+        return new(token => trainer.Next(token), updates, task.Sizes.PpoSteps, [trainer, value, reward]);
     }
 }
 

@@ -22,25 +22,29 @@ public static partial class LibTorch
     private static readonly Lock Gate = new();
     private static bool _loaded;
 
-    /// <summary>Loads libtorch once; later calls return at once. Safe to call from several threads.</summary>
+    /// <summary>Loads libtorch once; later calls load nothing. Safe to call from several threads.</summary>
+    /// <param name="threads">How many its operations use from now on; 0 leaves them as they are, all cores at first.</param>
     /// <exception cref="DllNotFoundException">The native libraries are not beside the application.</exception>
-    public static void Load()
+    public static void Load(int threads = 0)
     {
         lock (Gate)
         {
-            if (_loaded)
+            if (!_loaded)
             {
-                return;
-            }
+                if (OperatingSystem.IsLinux())
+                {
+                    PrepareAllocatorAndThreads();
+                    PreloadOnLinux();
+                }
 
-            if (OperatingSystem.IsLinux())
-            {
-                PrepareAllocatorAndThreads();
-                PreloadOnLinux();
+                torch.InitializeDeviceType(DeviceType.CPU);
+                _loaded = true;
             }
+        }
 
-            torch.InitializeDeviceType(DeviceType.CPU);
-            _loaded = true;
+        if (threads > 0)
+        {
+            torch.set_num_threads(threads);
         }
     }
 

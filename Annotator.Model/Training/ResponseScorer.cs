@@ -23,6 +23,29 @@ public sealed record PromptedResponse(IReadOnlyList<int> PromptIds, string Promp
 /// <summary>r(x, y) of some responses, in their order: a reward model, or a rule that is known to be the truth.</summary>
 public delegate IReadOnlyList<double> ResponseScorer(IReadOnlyList<PromptedResponse> responses);
 
+/// <summary>A scorer with the reward model that it asks, if there is one: disposed with it.</summary>
+/// <param name="Score">r(x, y).</param>
+/// <param name="Model">Null where a rule scores.</param>
+public sealed record OpenScorer(ResponseScorer Score, RewardModel? Model) : IDisposable
+{
+    /// <summary>Takes a reward model over.</summary>
+    /// <exception cref="PolicyException">It has another number of tokens than the policy; it is disposed then.</exception>
+    public static OpenScorer ByRewardModel(RewardModel model, Policy policy, CancellationToken cancellation = default)
+    {
+        try
+        {
+            return new(ResponseScorers.ByRewardModel(model, policy, cancellation), model);
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose() => Model?.Dispose();
+}
+
 /// <summary>Scorers of the usual kinds.</summary>
 public static class ResponseScorers
 {

@@ -63,6 +63,28 @@ public sealed class RewardCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task A_table_of_words_scores_in_place_of_a_reward_model()
+    {
+        var policy = TinyPolicy.WriteRandom(_directory["policy"]);
+        File.WriteAllText(_directory["prompts.jsonl"], """{"prompt":"Film"}""");
+        File.WriteAllText(_directory["scorer.tsv"], "#bias\t0.5\nfilm\t2\n");
+
+        var ppo = await ModelVerb.Run(
+            "ppo", "--policy", policy, "--scorer", _directory["scorer.tsv"], "--prompts", _directory["prompts.jsonl"], "--out", _directory["ppo"],
+            "--steps", "1", "--batch-size", "4", "--mini-batch-size", "4", "--max-tokens", "3", "--json");
+        var best = await ModelVerb.Run(
+            "sample", "--policy", policy, "--prompt", "Film.", "--n", "2", "--best-of", "2", "--scorer", _directory["scorer.tsv"], "--max-tokens", "3", "--json");
+        var evaluated = await ModelVerb.Run(
+            "evaluate", "--policy", _directory["ppo"], "--reference", policy, "--prompts", _directory["prompts.jsonl"], "--scorer", _directory["scorer.tsv"], "--max-tokens", "3", "--json");
+
+        ppo.ExitCode.ShouldBe(0, ppo.Errors);
+        best.ExitCode.ShouldBe(0, best.Errors);
+        Lines(best.Output).Select(line => line["score"]!.GetValue<double>()).ShouldBe([2.5, 2.5]);               // the prompt's own word and the bias
+        evaluated.ExitCode.ShouldBe(0, evaluated.Errors);
+        Lines(evaluated.Output).Single()["objective/scores"].ShouldNotBeNull();
+    }
+
+    [Fact]
     public async Task A_round_directory_is_read_with_its_own_split()
     {
         using var round = RoundFolder.Create();
@@ -79,8 +101,10 @@ public sealed class RewardCommandTests : IDisposable
     [InlineData("--held-out-share must be in [0, 1)", "reward", "--policy", "p", "--data", "d", "--out", "o", "--held-out-share", "1")]
     [InlineData("--data", "reward", "--policy", "p", "--out", "o")]
     [InlineData("clip_range must be in (0, 1)", "ppo", "--policy", "p", "--reward", "r", "--prompts", "x", "--out", "o", "--clip-range", "1")]
-    [InlineData("--reward", "ppo", "--policy", "p", "--prompts", "x", "--out", "o")]
-    [InlineData("--best-of (above 1) and --reward go together", "sample", "--policy", "p", "--prompt", "x", "--best-of", "4")]
+    [InlineData("Give --reward (a reward model) or --scorer", "ppo", "--policy", "p", "--prompts", "x", "--out", "o")]
+    [InlineData("Give --reward or --scorer, not both", "ppo", "--policy", "p", "--prompts", "x", "--out", "o", "--reward", "r", "--scorer", "s")]
+    [InlineData("Give --reward or --scorer, not both", "evaluate", "--policy", "p", "--reference", "r", "--prompts", "x", "--reward", "r", "--scorer", "s")]
+    [InlineData("--best-of (above 1) goes with --reward or --scorer", "sample", "--policy", "p", "--prompt", "x", "--best-of", "4")]
     [InlineData("Give --data (preferences), --prompts (to sample from), or both", "evaluate", "--policy", "p", "--reference", "r")]
     public async Task Wrong_arguments_exit_with_2_and_say_why(string reason, params string[] arguments)
     {

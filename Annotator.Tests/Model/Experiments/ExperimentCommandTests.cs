@@ -25,8 +25,8 @@ public sealed class ExperimentCommandTests : IDisposable
         csv[0].ShouldBe("method,seed,step,kl,kl_se,reward,reward_se,positive,tokens,samples,seconds");
         var points = FrontierPoint.ReadAll(_directory["a/frontier.csv"]);
         points.Where(point => point.Method == "dpo-0.1").Select(point => point.Step).ShouldBe([0, 2]);
-        points.Where(point => point.Method != BestOfN.Name && point.Step == 0).ShouldAllBe(point => Math.Abs(point.Kl.Mean) < 1e-3);
-        points.Where(point => point.Method == BestOfN.Name).Select(point => point.Step).ShouldBe([1, 2, 4, 8, 16]);
+        points.Where(point => point.Method != BestOfNPoints.Name && point.Step == 0).ShouldAllBe(point => Math.Abs(point.Kl.Mean) < 1e-3);
+        points.Where(point => point.Method == BestOfNPoints.Name).Select(point => point.Step).ShouldBe([1, 2, 4, 8, 16]);
         File.ReadAllBytes(_directory["a/frontier.png"])[1..4].ShouldBe("PNG"u8.ToArray());
         File.ReadAllText(_directory["a/frontier.svg"]).ShouldContain("Controlled sentiment");
         File.ReadAllText(_directory["a/report.md"]).ShouldContain("| DPO, β = 0.1 |");

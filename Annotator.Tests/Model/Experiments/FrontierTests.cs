@@ -31,9 +31,9 @@ public sealed class FrontierTests
     [Fact]
     public void The_best_of_n_is_the_mean_over_every_choice()
     {
-        BestOfN.ChancesToBeBest(3, 1).ShouldBe([1 / 3.0, 1 / 3.0, 1 / 3.0], 1e-12);
-        BestOfN.ChancesToBeBest(3, 2).ShouldBe([0, 1 / 3.0, 2 / 3.0], 1e-12);
-        BestOfN.ChancesToBeBest(3, 3).ShouldBe([0, 0, 1], 1e-12);
+        BestOfNPoints.ChancesToBeBest(3, 1).ShouldBe([1 / 3.0, 1 / 3.0, 1 / 3.0], 1e-12);
+        BestOfNPoints.ChancesToBeBest(3, 2).ShouldBe([0, 1 / 3.0, 2 / 3.0], 1e-12);
+        BestOfNPoints.ChancesToBeBest(3, 3).ShouldBe([0, 0, 1], 1e-12);
     }
 
     [Fact]

@@ -3,7 +3,7 @@ using Annotator.Model.Evaluation;
 namespace Annotator.Model.Experiments;
 
 /// <summary>The best of N samples of the reference: no training at all, and N times the sampling.</summary>
-public static class BestOfN
+public static class BestOfNPoints
 {
     public const string Name = "best-of-n";
 
