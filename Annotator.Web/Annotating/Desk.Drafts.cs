@@ -21,7 +21,7 @@ public sealed partial class Desk
         var me = seat.RequireAnnotator();
         if (draft is not null)
         {
-            JudgeCheck.Lengths(draft.Comment, draft.Edit?.Text);
+            check.Lengths(draft.Comment, draft.Edit?.Text);
         }
 
         using var turn = await gate.EnterAsync(cancel);
@@ -29,7 +29,7 @@ public sealed partial class Desk
         await using var transaction = await db.Database.BeginTransactionAsync(cancel);
         if (!await db.Comparisons.AnyAsync(c => c.Id == comparisonId && c.StudyId == seat.StudyId, cancel))
         {
-            throw new RefusedException("This comparison is not there any more: reload the page to go on.");
+            throw NotThere;
         }
 
         var now = Now;

@@ -7,7 +7,7 @@ namespace Annotator.Web.Annotating;
 /// <content>Judging. Judgments are only ever added.</content>
 public sealed partial class Desk
 {
-    private const string NotThere = "This comparison is not there any more: reload the page to go on.";
+    private RefusedException NotThere => new(words["This comparison is not there any more: reload the page to go on."]);
 
     /// <summary>
     /// Writes a judgment down and leases the comparison after the prefetched one, in one transaction: each costs a wait for
@@ -77,13 +77,13 @@ public sealed partial class Desk
         var count = await responses.CountAsync(cancel);
         if (task is null || count == 0)
         {
-            throw new RefusedException(NotThere);
+            throw NotThere;
         }
 
         var original = request.Edit is { Position: var position }
             ? await responses.Where(r => r.Position == position).Select(r => r.Response!.Text).SingleOrDefaultAsync(cancel)
             : null;
-        JudgeCheck.Check(request, task, count, original);
+        check.Check(request, task, count, original);
     }
 
     /// <summary>Adds the judgment if it may be added.</summary>
@@ -91,7 +91,7 @@ public sealed partial class Desk
         AnnotatorDbContext db, Study study, Lease? lease, string me, JudgeRequest request, DateTime now, CancellationToken cancel)
     {
         var comparison = lease?.Comparison ?? await db.Comparisons.SingleOrDefaultAsync(c => c.Id == request.Comparison.Id, cancel)
-            ?? throw new RefusedException(NotThere);
+            ?? throw NotThere;
         var origin = lease is { IsRepeat: true } ? JudgmentOrigin.Repeat : JudgmentOrigin.Queue;
         var earlier = await db.Judgments
             .Where(j => j.RequestId == request.RequestId || (j.ComparisonId == comparison.Id && j.AnnotatorId == me && j.Origin == origin && !j.IsSuperseded))

@@ -16,7 +16,7 @@ public sealed partial class Desk
         seat.RequireAnnotator();
         await using var db = await contexts.CreateDbContextAsync(cancel);
         var task = await db.Studies.AsNoTracking().Where(s => s.Id == seat.StudyId).Select(s => s.Task).SingleOrDefaultAsync(cancel)
-            ?? throw new RefusedException("This study is not there any more: reload the page to go on.");
+            ?? throw new RefusedException(words["This study is not there any more: reload the page to go on."]);
         return new(
             await CountAsync(db, seat, cancel),
             task.DailyTarget,

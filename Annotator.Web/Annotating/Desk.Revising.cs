@@ -77,7 +77,7 @@ public sealed partial class Desk
             if (judgment is null)
             {
                 var old = await Own(db, seat).Include(j => j.Comparison).SingleOrDefaultAsync(j => j.Id == judgmentId && j.ComparisonId == request.Comparison.Id, cancel)
-                    ?? throw new RefusedException("This judgment was revised or withdrawn in another window: reload the page to see it as it is.");
+                    ?? throw new RefusedException(words["This judgment was revised or withdrawn in another window: reload the page to see it as it is."]);
                 await WithdrawEditsAsync(db, old.Id, Now, cancel);
                 judgment = await AddAsync(db, old.Comparison!, old.Origin, old, me, request, Now, cancel);
                 await db.SaveWithoutSavepointAsync(cancel);

@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
 using Annotator.Web.Data;
+using Annotator.Web.Languages;
 using Annotator.Web.Live;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Localization;
 
 namespace Annotator.Web.Annotating;
 
@@ -11,13 +13,14 @@ namespace Annotator.Web.Annotating;
 /// and two tabs never judge one twice.
 /// </summary>
 public sealed partial class Desk(
-    IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, SideOrder sideOrder, LiveFeed feed, TimeProvider clock)
+    IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, SideOrder sideOrder, LiveFeed feed, TimeProvider clock, IStringLocalizer<Words> words)
 {
     /// <summary>How long a comparison stays with an annotator who does nothing.</summary>
     public static readonly TimeSpan Lease = TimeSpan.FromMinutes(10);
 
     private static readonly TimeSpan SeenEvery = TimeSpan.FromMinutes(1);
     private readonly ConcurrentDictionary<string, DateTime> lastSeen = new();
+    private readonly JudgeCheck check = new(words);
 
     private DateTime Now => clock.GetUtcNow().UtcDateTime;
 

@@ -1,9 +1,12 @@
 using Annotator.Web.Data;
+using Annotator.Web.Languages;
+using Microsoft.Extensions.Localization;
 
 namespace Annotator.Web.Annotating;
 
-/// <summary>Whether an answer is one that the study takes. Pure.</summary>
-public static class JudgeCheck
+/// <summary>Whether an answer is one that the study takes.</summary>
+/// <param name="words">Refusals are said in the language of the annotator's page.</param>
+public sealed class JudgeCheck(IStringLocalizer<Words> words)
 {
     public const int MaxCommentLength = 4000;
 
@@ -15,7 +18,7 @@ public static class JudgeCheck
     /// <param name="original">The text that was edited; null if nothing was.</param>
     /// <exception cref="ArgumentException">What no page would send: parts that don't belong to the answer, tiers that are no order of the responses.</exception>
     /// <exception cref="RefusedException">What the annotator can set right: a missing comment or reason, a text that is too long, an edit that changes nothing.</exception>
-    public static void Check(JudgeRequest request, StudyTask task, int count, string? original)
+    public void Check(JudgeRequest request, StudyTask task, int count, string? original)
     {
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(task);
@@ -23,23 +26,23 @@ public static class JudgeCheck
         Lengths(request.Comment, request.Edit?.Text);
         if (!request.Reasons.All(task.ReasonChips.Contains))
         {
-            throw new RefusedException("The study's reasons have changed since this page was opened: reload it to see them.");
+            throw new RefusedException(words["The study's reasons have changed since this page was opened: reload it to see them."]);
         }
 
         if (task.AsksStrength && request is { Answer: Answer.Left or Answer.Right, Strength: null })
         {
-            throw new RefusedException("This study asks how much better it is: choose slightly, better or much better.");
+            throw new RefusedException(words["This study asks how much better it is: choose slightly, better or much better."]);
         }
 
         var states = request.Answer is Answer.Left or Answer.Right or Answer.Ranked;
         if (states && task.RequiresComment && string.IsNullOrWhiteSpace(request.Comment))
         {
-            throw new RefusedException("This study wants a comment with every preference: say in a few words why.");
+            throw new RefusedException(words["This study wants a comment with every preference: say in a few words why."]);
         }
 
         if (states && task is { RequiresReason: true, ReasonChips.Count: > 0 } && request.Reasons.Count == 0)
         {
-            throw new RefusedException("This study wants a reason with every preference: choose at least one.");
+            throw new RefusedException(words["This study wants a reason with every preference: choose at least one."]);
         }
 
         if (request.Edit is { } edit)
@@ -49,16 +52,16 @@ public static class JudgeCheck
     }
 
     /// <exception cref="RefusedException">One of them is too long to keep.</exception>
-    internal static void Lengths(string? comment, string? edit)
+    public void Lengths(string? comment, string? edit)
     {
         if (comment?.Length > MaxCommentLength)
         {
-            throw new RefusedException($"The comment has {comment.Length} characters; at most {MaxCommentLength} are kept: shorten it.");
+            throw new RefusedException(words["The comment has {0} characters; at most {1} are kept: shorten it.", comment.Length, MaxCommentLength]);
         }
 
         if (edit?.Length > MaxEditLength)
         {
-            throw new RefusedException($"The edited response has {edit.Length} characters; at most {MaxEditLength} are kept: shorten it.");
+            throw new RefusedException(words["The edited response has {0} characters; at most {1} are kept: shorten it.", edit.Length, MaxEditLength]);
         }
     }
 
@@ -83,19 +86,19 @@ public static class JudgeCheck
         Require(request.Flags is null || request.Flags.Keys.All(position => position >= 0 && position < count), "A flag must be on one of the responses.");
     }
 
-    private static void Edit(ResponseEdit edit, JudgeRequest request, StudyTask task, string? original)
+    private void Edit(ResponseEdit edit, JudgeRequest request, StudyTask task, string? original)
     {
         Require(task.AllowsEdit, "This study takes no edits.");
         Require(request.Answer != Answer.Skip, "What is skipped is not edited.");
         Require(original is not null, "An edit must be of one of the responses.");
         if (string.IsNullOrWhiteSpace(edit.Text))
         {
-            throw new RefusedException("The edited response is empty: write it, or drop the edit.");
+            throw new RefusedException(words["The edited response is empty: write it, or drop the edit."]);
         }
 
         if (edit.Text == original)
         {
-            throw new RefusedException("The edited response is the same as the original: change it, or drop the edit.");
+            throw new RefusedException(words["The edited response is the same as the original: change it, or drop the edit."]);
         }
     }
 

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Annotator.Model.Checkpoints;
 using Annotator.Model.Tokenization;
@@ -21,17 +20,17 @@ public sealed class HostileTokenizerTests
     [InlineData("(a*)*(?!b)c")]
     public void An_expression_that_could_take_forever_is_quick_or_refused(string pattern)
     {
-        var clock = Stopwatch.StartNew();
-        try
+        ThreadClock.Of(() =>
         {
-            TokenizerFile.Open(WithSplit(pattern)).Encode(new string('a', 5_000) + new string('x', 5_000));
-        }
-        catch (PolicyException e)
-        {
-            e.Message.ShouldMatch("takes too long on this text|can't be matched here exactly");
-        }
-
-        clock.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(60));
+            try
+            {
+                TokenizerFile.Open(WithSplit(pattern)).Encode(new string('a', 5_000) + new string('x', 5_000));
+            }
+            catch (PolicyException e)
+            {
+                e.Message.ShouldMatch("takes too long on this text|can't be matched here exactly");
+            }
+        }).ShouldBeLessThan(TimeSpan.FromSeconds(60));
     }
 
     [Theory]

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Annotator.Web.Annotating;
 using Annotator.Web.Data;
 using Microsoft.EntityFrameworkCore;
@@ -138,6 +139,26 @@ public sealed class AnswersTests : IDisposable
         database.Ask(task => task with { AllowsEdit = false });
         await Should.ThrowAsync<ArgumentException>(() => Desk.JudgeAsync(ada, press with { Edit = new(0, "Better.") }, Cancel));
         database.Judgments().ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_refusal_is_in_the_language_of_the_page()
+    {
+        database.Ask(task => task with { RequiresComment = true });
+        database.AddComparison();
+        var press = Press(await NextAsync(), Answer.Left);
+        var before = CultureInfo.CurrentUICulture;
+        try
+        {
+            CultureInfo.CurrentUICulture = CultureInfo.GetCultureInfo("zh-Hans");
+            (await RefusalAsync(press)).ShouldBe("本研究要求每个偏好都附上评论：请用几句话说明原因。");
+        }
+        finally
+        {
+            CultureInfo.CurrentUICulture = before;
+        }
+
+        (await RefusalAsync(press)).ShouldBe("This study wants a comment with every preference: say in a few words why.");
     }
 
     [Theory]
