@@ -70,7 +70,7 @@ public sealed partial class Desk
     }
 
     /// <summary>Before anybody else has to wait: is it an answer to this comparison that the study takes?</summary>
-    private static async Task CheckAsync(AnnotatorDbContext db, Seat seat, JudgeRequest request, CancellationToken cancel)
+    private async Task CheckAsync(AnnotatorDbContext db, Seat seat, JudgeRequest request, CancellationToken cancel)
     {
         var task = await db.Studies.AsNoTracking().Where(s => s.Id == seat.StudyId).Select(s => s.Task).SingleOrDefaultAsync(cancel);
         var responses = db.Comparisons.Where(c => c.Id == request.Comparison.Id && c.StudyId == seat.StudyId).SelectMany(c => c.Responses);
@@ -87,7 +87,7 @@ public sealed partial class Desk
     }
 
     /// <summary>Adds the judgment if it may be added.</summary>
-    private static async Task<(JudgeOutcome Outcome, Judgment? Judgment, bool Added)> AnswerAsync(
+    private async Task<(JudgeOutcome Outcome, Judgment? Judgment, bool Added)> AnswerAsync(
         AnnotatorDbContext db, Study study, Lease? lease, string me, JudgeRequest request, DateTime now, CancellationToken cancel)
     {
         var comparison = lease?.Comparison ?? await db.Comparisons.SingleOrDefaultAsync(c => c.Id == request.Comparison.Id, cancel)

@@ -107,7 +107,7 @@ public sealed class RealRoundTests : IAsyncLifetime
     {
         // The app itself, in a process of its own, finds the round in the queue.
         var (_, operations) = data.Rounds(Trainer());
-        var id = await operations.StartAsync(data.Admin, Few with { Options = Few.Options with { MaxSteps = 400, CheckpointSteps = 5 } }, cancellation);
+        var id = await operations.StartAsync(data.Admin, Few with { Options = Few.Options with { MaxSteps = 150, CheckpointSteps = 5 } }, cancellation);
         var directory = data.Reader.Directory(await data.RoundAsync(id));
         int trainer;
         using (var killed = StartApp())
@@ -137,7 +137,7 @@ public sealed class RealRoundTests : IAsyncLifetime
         }
 
         var steps = new MetricsTail(directory.Metrics).ReadNew().Select(line => line.Step).ToList();
-        steps.ShouldBe(Enumerable.Range(0, 401), "it went on, and did not start over");
+        steps.ShouldBe(Enumerable.Range(0, 151), "it went on, and did not start over");
     }
 
     private Process StartApp() => Process.Start(new ProcessStartInfo("dotnet")
