@@ -11,6 +11,8 @@ public static class CommandLine
 
           Annotator.Web [options]
           Annotator.Web reset-password USER [--data DIR]
+          Annotator.Web backup FILE [--data DIR]     everything in one tar, also while the app runs
+          Annotator.Web restore FILE [--data DIR]    while it does not; what is there moves aside
 
           --urls URL         where to listen; http://127.0.0.1:5080 unless said otherwise
           --data DIR         where everything that the app writes lives

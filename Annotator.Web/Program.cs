@@ -1,8 +1,11 @@
 using Annotator.Web.Account;
 using Annotator.Web.Annotating;
+using Annotator.Web.Api;
+using Annotator.Web.Audit;
 using Annotator.Web.Data;
 using Annotator.Web.Dataset;
 using Annotator.Web.Engine;
+using Annotator.Web.Housekeeping;
 using Annotator.Web.Languages;
 using Annotator.Web.Live;
 using Annotator.Web.People;
@@ -11,10 +14,11 @@ using Annotator.Web.Rounds;
 using Annotator.Web.Sampling;
 using Annotator.Web.Shell;
 using Annotator.Web.Studies;
+using Annotator.Web.Webhooks;
 
 namespace Annotator.Web;
 
-/// <summary>The web app's process: <c>Annotator.Web [--data DIR] [--urls URL]</c>, or <c>reset-password USER</c>.</summary>
+/// <summary>The web app's process: <c>Annotator.Web [--data DIR] [--urls URL]</c>, or one of the verbs of <see cref="CommandLine.Help"/>.</summary>
 public static class Program
 {
     public static async Task<int> Main(string[] args)
@@ -32,15 +36,31 @@ public static class Program
                 return await ResetPasswordCommand.RunAsync(args[1..]);
             }
 
+            if (args is ["backup", ..])
+            {
+                return await BackupCommand.BackUpAsync(args[1..]);
+            }
+
+            if (args is ["restore", ..])
+            {
+                return await BackupCommand.RestoreAsync(args[1..]);
+            }
+
             if (CommandLine.Problem(args) is { } problem)
             {
                 await Console.Error.WriteLineAsync(problem);
                 return 2;
             }
 
-            await using var app = await StartAsync(args);
-            await app.AnnounceAsync();
-            await app.WaitForShutdownAsync();
+            bool again;
+            do
+            {
+                await using var app = await StartAsync(args);
+                await app.AnnounceAsync();
+                await app.WaitForShutdownAsync();
+                again = app.Services.GetRequiredService<Restarts>().IsAsked;
+            }
+            while (again);
             return 0;
         }
         catch (StartupException e)
@@ -59,7 +79,9 @@ public static class Program
         try
         {
             app.TakeDataFolder();
+            var restored = app.FinishRestore();
             await app.PrepareDataAsync();
+            await app.RecordRestoreAsync(restored);
             await app.SeedStudyAsync();
             await app.TidyDatasetAsync();
             await app.StartAsync();
@@ -102,17 +124,27 @@ public static class Program
         builder.AddRounds();
         builder.AddDataset();
         builder.AddAnnotating();
+        builder.AddAudit();
+        builder.AddWebhooks();
+        builder.AddHousekeeping();
+        builder.AddApi();
 
         var app = builder.Build();
         app.UseLanguages();
         app.UseShell();
+        app.UseApiProblems();
         app.UseAccount();
+        app.UseAudit();
+        app.UseApi();
         app.MapShell();
         app.MapLanguages();
         app.MapAccount();
-        app.MapLive();
+        app.MapLive().OpenToKeys(ApiScopes.Read);
         app.MapPolicies();
         app.MapDataset();
+        app.MapAudit();
+        app.MapHousekeeping();
+        app.MapApi();
         return app;
     }
 }

@@ -92,7 +92,7 @@ public static class JsonLines
     }
 
     /// <summary>What a <see cref="JsonException"/> says, with its path but without positions inside the line.</summary>
-    internal static string Reason(JsonException refused)
+    public static string Reason(JsonException refused)
     {
         var text = refused.Message;
         foreach (var tail in (string[])[" Path: ", " LineNumber: "])

@@ -27,6 +27,11 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
     public DbSet<Import> Imports => Set<Import>();
     public DbSet<AuditEntry> AuditEntries => Set<AuditEntry>();
     public DbSet<AccountLink> AccountLinks => Set<AccountLink>();
+    public DbSet<ApiKey> ApiKeys => Set<ApiKey>();
+    public DbSet<IdempotentRequest> IdempotentRequests => Set<IdempotentRequest>();
+    public DbSet<Webhook> Webhooks => Set<Webhook>();
+    public DbSet<WebhookDelivery> WebhookDeliveries => Set<WebhookDelivery>();
+    public DbSet<WebhookMark> WebhookMarks => Set<WebhookMark>();
 
     /// <summary>Saves within a transaction of the caller's that ends with any failure: a savepoint would cost another command.</summary>
     public Task<int> SaveWithoutSavepointAsync(CancellationToken cancel = default)
@@ -37,6 +42,7 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
 
     public override int SaveChanges(bool acceptAllChangesOnSuccess)
     {
+        SayWhereFrom();
         var opened = Opened();
         var saved = base.SaveChanges(acceptAllChangesOnSuccess);
         opened.ForEach(comparison => Database.ExecuteSql(CutStretches(comparison)));
@@ -45,6 +51,7 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
 
     public override async Task<int> SaveChangesAsync(bool acceptAllChangesOnSuccess, CancellationToken cancellationToken = default)
     {
+        SayWhereFrom();
         var opened = Opened();
         var saved = await base.SaveChangesAsync(acceptAllChangesOnSuccess, cancellationToken);
         foreach (var comparison in opened)
@@ -53,6 +60,14 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
         }
 
         return saved;
+    }
+
+    private void SayWhereFrom()
+    {
+        foreach (var entry in ChangeTracker.Entries<AuditEntry>().Where(entry => entry.State == EntityState.Added))
+        {
+            (entry.Entity.Address, entry.Entity.ApiKeyId) = (RequestOrigin.Current?.Address, RequestOrigin.Current?.ApiKeyId);
+        }
     }
 
     /// <summary>The comparisons that somebody may find with this save who might not have before: new ones, with a place more, off a desk.</summary>
@@ -174,6 +189,37 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
         {
             draft.HasKey(d => new { d.AnnotatorId, d.ComparisonId });
             draft.HasIndex(d => new { d.AnnotatorId, d.UpdatedAt });
+        });
+
+        builder.Entity<AuditEntry>(audit =>
+        {
+            audit.HasIndex(a => new { a.PersonId, a.Id });
+            audit.HasIndex(a => new { a.Action, a.Id });
+        });
+
+        builder.Entity<ApiKey>(key =>
+        {
+            key.HasIndex(k => k.Hash).IsUnique();
+            key.HasOne(k => k.Person).WithMany().HasForeignKey(k => k.PersonId);
+        });
+
+        builder.Entity<IdempotentRequest>(request =>
+        {
+            request.HasKey(r => new { r.ApiKeyId, r.Key });
+            request.HasIndex(r => r.CreatedAt);
+            request.HasOne<ApiKey>().WithMany().HasForeignKey(r => r.ApiKeyId);
+        });
+
+        builder.Entity<WebhookDelivery>(delivery =>
+        {
+            delivery.HasIndex(d => d.NextAttemptAt).HasFilter("\"NextAttemptAt\" IS NOT NULL");
+            delivery.HasIndex(d => new { d.WebhookId, d.Id });
+        });
+
+        builder.Entity<WebhookMark>(mark =>
+        {
+            mark.HasKey(m => m.StudyId);
+            mark.HasOne<Study>().WithOne().HasForeignKey<WebhookMark>(m => m.StudyId);
         });
 
         builder.Entity<Round>(round =>

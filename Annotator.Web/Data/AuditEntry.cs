@@ -1,6 +1,6 @@
 namespace Annotator.Web.Data;
 
-/// <summary>Who did what, when. Every mutation by an admin leaves one, written in the same transaction.</summary>
+/// <summary>Who did what, when, from where. Every mutation by an admin leaves one, written in the same transaction.</summary>
 public sealed class AuditEntry
 {
     public long Id { get; set; }
@@ -15,4 +15,10 @@ public sealed class AuditEntry
     public required string Detail { get; set; }
 
     public required DateTime At { get; set; }
+
+    /// <summary>The remote address of whoever asked; like the key set when it is saved (<see cref="RequestOrigin"/>). Null = the app itself, or the command line.</summary>
+    public string? Address { get; set; }
+
+    /// <summary>The key that a program used; null for a page.</summary>
+    public long? ApiKeyId { get; set; }
 }

@@ -11,5 +11,5 @@ public static class LiveSetup
         builder.Services.AddHostedService<LiveForwarder>();
     }
 
-    public static void MapLive(this WebApplication app) => app.MapHub<LiveHub>(LiveHub.Path);
+    public static HubEndpointConventionBuilder MapLive(this WebApplication app) => app.MapHub<LiveHub>(LiveHub.Path);
 }
