@@ -75,7 +75,8 @@ public static class FrontierReport
         return values.Count == 1 ? mean : mean + Invariant($" ± {estimate.StandardError:F2}");
     }
 
-    internal static string Number(double value, bool signed = false) => value.ToString(signed ? "+0.00;−0.00" : "0.00;−0.00", CultureInfo.InvariantCulture);
+    /// <summary>Two decimals; what rounds to zero is not negative.</summary>
+    internal static string Number(double value, bool signed = false) => (Math.Round(value, 2) + 0.0).ToString(signed ? "+0.00;−0.00" : "0.00;−0.00", CultureInfo.InvariantCulture);
 
     /// <summary>A table in Markdown.</summary>
     internal static void Table(StringBuilder text, IReadOnlyList<string> heads, IEnumerable<IEnumerable<string>> rows)

@@ -18,6 +18,9 @@ public sealed record SentimentMethod(string Name, string Label, string Setting, 
     /// <summary>The method that the others are compared with: the paper's default β.</summary>
     public const string Yardstick = "dpo-0.1";
 
+    // Of 1e-4, 3e-4 and 1e-3 for one to three passes the one that was right on most held-out judgments: 54 % of them, where the scorer itself is on 68 %.
+    private static readonly RewardOptions RewardOptions = new() { Rankings = RankingLoss.Pairs, BatchSize = 16, LearningRate = 3e-4, NumTrainEpochs = 2 };
+
     /// <summary>Every method that trains, in the order in which it is run and listed.</summary>
     public static IReadOnlyList<SentimentMethod> All { get; } =
     [
@@ -35,7 +38,7 @@ public sealed record SentimentMethod(string Name, string Label, string Setting, 
 
     /// <summary>Trained by the trainer of a round: on all six pairs of each prompt's samples, or on their ranking.</summary>
     private static SentimentMethod OfRankings(string name, string label, string setting, Func<RoundOptions, RoundOptions> set, bool noiseless = false) =>
-        new(name, label, FormattableString.Invariant($"{setting}, RMSprop {LearningRate}"), (task, policy, _) =>
+        new(name, label, FormattableString.Invariant($"{setting}, RMSprop {LearningRate:0.######}"), (task, policy, _) =>
         {
             var data = new RoundData(task.Rankings(noiseless), [], new Dictionary<string, int>());
             var trainer = new DpoTrainer(policy.Model, data, set(RoundOptions.AppDefaults(policy.Directory, policy.Directory) with
@@ -51,13 +54,13 @@ public sealed record SentimentMethod(string Name, string Label, string Setting, 
         });
 
     private static string DescribePpo(string reward) => FormattableString.Invariant(
-        $"{reward}; β {PpoOptions.Beta}, AdamW {PpoOptions.LearningRate}, batches of {PpoOptions.BatchSize}, {PpoOptions.NumPpoEpochs} epochs of {PpoOptions.BatchSize / PpoOptions.MiniBatchSize} updates");
+        $"{reward}; β {PpoOptions.Beta}, AdamW {PpoOptions.LearningRate:0.######}, batches of {PpoOptions.BatchSize}, {PpoOptions.NumPpoEpochs} epochs of {PpoOptions.BatchSize / PpoOptions.MiniBatchSize} updates");
 
-    /// <summary>The classical way's first half: a reward model from the same judgments, in one pass over them.</summary>
+    /// <summary>The classical way's first half: a reward model from the same judgments, in two passes over them.</summary>
     private static OpenScorer LearnedReward(SentimentTask task, Policy policy, CancellationToken cancellation)
     {
         var model = RewardModel.FromPolicy(policy.Directory);
-        using var trainer = new RewardTrainer(model, new RoundData(task.Rankings(), [], new Dictionary<string, int>()), new() { Rankings = RankingLoss.Pairs, BatchSize = 16, Seed = task.Seed });
+        using var trainer = new RewardTrainer(model, new RoundData(task.Rankings(), [], new Dictionary<string, int>()), RewardOptions with { Seed = task.Seed });
         while (!trainer.IsDone)
             trainer.Next(cancellation);
         return OpenScorer.ByRewardModel(model, policy, cancellation);

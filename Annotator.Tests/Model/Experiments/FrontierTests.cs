@@ -6,6 +6,13 @@ namespace Annotator.Tests.Model.Experiments;
 
 public sealed class FrontierTests
 {
+    [Theory]
+    [InlineData(-0.004, true, "+0.00")]
+    [InlineData(-0.004, false, "0.00")]
+    [InlineData(-0.25, true, "−0.25")]
+    [InlineData(0.256, true, "+0.26")]
+    public void A_difference_that_rounds_to_zero_has_no_minus(double value, bool signed, string text) => FrontierReport.Number(value, signed).ShouldBe(text);
+
     [Fact]
     public void The_reward_at_a_distance_lies_between_the_measurements_around_it()
     {
