@@ -11,6 +11,15 @@ public sealed record RoundDirectory(string Root)
 
     public string Preferences => Path.Combine(Root, "preferences.jsonl");
 
+    /// <summary>One <see cref="RoundPromptLine"/> a line: held-out prompts to see the change on. It need not be there.</summary>
+    public string Prompts => Path.Combine(Root, "prompts.jsonl");
+
+    /// <summary>One <see cref="RoundSampleLine"/> a line, written at the end.</summary>
+    public string Samples => Path.Combine(Root, "samples.jsonl");
+
+    /// <summary>What the trainer said, where the web app started it.</summary>
+    public string Log => Path.Combine(Root, "trainer.log");
+
     /// <summary>One <see cref="RoundMetrics"/> a line, appended while the round trains.</summary>
     public string Metrics => Path.Combine(Root, "metrics.jsonl");
 

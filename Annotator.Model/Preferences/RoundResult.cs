@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Annotator.Model.Preferences;
 
@@ -47,6 +48,23 @@ public sealed record RoundResult
 
     /// <summary>The last line of metrics.jsonl.</summary>
     public RoundMetrics? FinalMetrics { get; init; }
+
+    /// <summary>
+    /// KL of the new policy to the reference, in nats, of whole responses up to 64 tokens: the mean of log π(y|x) − log πref(y|x)
+    /// over fresh samples on prompts it was not trained on. Null if none were drawn.
+    /// </summary>
+    [JsonPropertyName("objective/kl")]
+    public double? ObjectiveKl { get; init; }
+
+    /// <summary>Its standard error.</summary>
+    [JsonPropertyName("objective/kl_standard_error")]
+    public double? ObjectiveKlStandardError { get; init; }
+
+    /// <summary>Tokens of a fresh sample of the new policy, on average.</summary>
+    public double? MeanLength { get; init; }
+
+    /// <summary>…of the policy that the round began with, to the same prompts.</summary>
+    public double? MeanLengthBefore { get; init; }
 
     /// <summary>SHA-256, hexadecimal: <c>options</c>, <c>preferences</c> (files); content hashes: <c>policy</c>, <c>reference</c>, <c>output</c>.</summary>
     public IReadOnlyDictionary<string, string> Hashes { get; init; } = new Dictionary<string, string>();

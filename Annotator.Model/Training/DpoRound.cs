@@ -109,6 +109,7 @@ public sealed class DpoRound(RoundDirectory directory, Action<RoundMetrics> repo
             WriteReferenceLogps(data);
         else
             File.Delete(directory.ReferenceLogps);
+        var samples = SamplesBefore(policy, data, options, cancellation);
         using var trainer = new DpoTrainer(policy.Model, data, options);
         var sameStart = Result.Hashes["policy"] == Result.Hashes["reference"];
         Result = Result with { MaxSteps = trainer.MaxSteps, ExpectedStep0Loss = sameStart ? trainer.LossAtReference() : null };
@@ -122,6 +123,45 @@ public sealed class DpoRound(RoundDirectory directory, Action<RoundMetrics> repo
         Loop(trainer, data, options, cancellation);
         trainer.Finish();
         Save(policy);
+        Measure(policy, samples, referencePath, device, cancellation);
+    }
+
+    /// <summary>Null where there is nothing to draw from: that is a pity, not a reason to train nothing.</summary>
+    private RoundSamples? SamplesBefore(Policy policy, RoundData data, RoundOptions options, CancellationToken cancellation)
+    {
+        try
+        {
+            var samples = RoundSamples.Of(policy, data, directory, options);
+            samples?.DrawBefore(cancellation);
+            return samples;
+        }
+        catch (Exception failed) when (failed is FormatException or InvalidDataException or ArgumentException or PolicyException or IOException or NotFiniteNumberException)
+        {
+            Warn($"no fresh samples are drawn: {Sentence(failed)}");
+            return null;
+        }
+    }
+
+    /// <summary>The policy is safe by now: whoever cancels here, or whatever goes wrong, costs its measures alone.</summary>
+    private void Measure(Policy policy, RoundSamples? samples, string referencePath, Device device, CancellationToken cancellation)
+    {
+        if (samples is null)
+            return;
+        try
+        {
+            using var reference = PolicyDirectory.Open(referencePath, device);
+            var (after, lengthBefore) = samples.DrawAfter(reference.Model, directory, cancellation);
+            Result = Result with { ObjectiveKl = after.ObjectiveKl, ObjectiveKlStandardError = after.ObjectiveKlStandardError, MeanLength = after.MeanLength, MeanLengthBefore = lengthBefore };
+            say(FormattableString.Invariant($"KL to the reference {after.ObjectiveKl:F2} ± {after.ObjectiveKlStandardError ?? 0:F2} nats on {after.Samples} fresh samples"));
+            foreach (var warning in RoundWarnings.OfSamples(after.ObjectiveKl, after.ObjectiveKlStandardError, after.MeanLength, lengthBefore))
+                Warn(warning);
+        }
+#pragma warning disable CA1031 // As the summary says.
+        catch (Exception failed)
+#pragma warning restore CA1031
+        {
+            Warn($"the new policy could not be measured on fresh samples: {Sentence(failed)}");
+        }
     }
 
     private void Loop(DpoTrainer trainer, RoundData data, RoundOptions options, CancellationToken cancellation)
@@ -210,6 +250,7 @@ public sealed class DpoRound(RoundDirectory directory, Action<RoundMetrics> repo
             if (Directory.Exists(path))
                 Directory.Delete(path, recursive: true);
         }
+        File.Delete(directory.Samples);
         if (fromStep == 0)
             File.Delete(directory.Metrics);
         else if (File.Exists(directory.Metrics))

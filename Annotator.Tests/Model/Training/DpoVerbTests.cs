@@ -43,6 +43,12 @@ public sealed class DpoVerbTests
         result.Hashes["output"].ShouldBe(PolicyFiles.Hash(round.Files.Policy));
         Directory.Exists(round.Files.Checkpoint).ShouldBeFalse();
 
+        // Fresh samples on the prompts it measures on: six updates have moved it some way.
+        result.ObjectiveKl!.Value.ShouldBeInRange(0, 10);
+        result.ObjectiveKlStandardError!.Value.ShouldBeInRange(1e-6, 1);
+        result.MeanLength!.Value.ShouldBe(result.MeanLengthBefore!.Value, 5);
+        result.Warnings.ShouldBeEmpty();
+
         var lines = round.Metrics;
         lines.Select(line => line.Step).ShouldBe([0, 1, 2, 3, 4, 5, 6]);
         lines[0].EvalLoss.ShouldNotBeNull();

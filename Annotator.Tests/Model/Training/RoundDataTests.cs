@@ -87,6 +87,14 @@ public sealed class RoundDataTests : IDisposable
     }
 
     [Fact]
+    public void A_policy_that_went_far_from_its_reference_or_writes_much_longer_is_told()
+    {
+        RoundWarnings.OfSamples(kl: 4.2, standardError: 0.3, length: 40, lengthBefore: 38).ShouldBeEmpty();
+        RoundWarnings.OfSamples(kl: 31.2, standardError: 1.5, length: 40, lengthBefore: 38).ShouldHaveSingleItem().ShouldStartWith("the policy has moved 31.2 ± 3.0 nats of KL away from its reference, more than 15:");
+        RoundWarnings.OfSamples(kl: 4.2, standardError: null, length: 64, lengthBefore: 32).ShouldBe(["fresh samples have 64 tokens on average, 32 before the round: length may have been learned in place of what people meant"]);
+    }
+
+    [Fact]
     public void Lengths_that_the_policy_may_learn_instead_and_lost_ends_are_warned_of()
     {
         var even = Line("ab") with { Completions = [new() { Text = "ab" }, new() { Text = "cd" }] };
