@@ -131,6 +131,49 @@ public sealed class RoundsPageTests(WebApp app, Fixtures.Browser browser) : ICla
     }
 
     [Fact]
+    public async Task A_past_round_shows_its_samples_warnings_and_log_lies_over_another_and_can_be_deleted()
+    {
+        await AddPastAsync(1, kl: 4.5);
+        var second = await AddPastAsync(2, kl: 17.25);
+        await using var page = await browser.OpenAsync(app, admin);
+        await page.GoAsync($"/rounds?study={studyId}");
+        await Expect(page.Page.GetByTestId("preview-details")).ToContainTextAsync("policy 0: ");
+        await Expect(page.Page.GetByTestId("preview-details")).ToContainTextAsync(admin.UserName);
+        await Expect(page.Page.GetByTestId("estimate")).ToContainTextAsync("as the last rounds took");
+        await Expect(page.Page.Locator("[data-chart='objective/kl'] .chart-now")).ToHaveTextAsync("17.25");
+        await page.ShouldFindNothingInBothThemesAndSizesAsync("the rounds page");
+        await Shots.TakeInAllWaysAsync(page, "rounds");
+
+        await page.Page.GetByTestId("past").GetByRole(AriaRole.Link, new() { Name = "Round 2" }).ClickAsync();
+        await Expect(page.Page.GetByTestId("warnings")).ToContainTextAsync("The policy has moved 17.2 ± 1.0 nats");
+        await Expect(page.Page.GetByTestId("samples").Locator("article")).ToHaveCountAsync(3);
+        await Expect(page.Page.GetByTestId("final")).ToContainTextAsync("objective/kl");
+        await page.Page.GetByTestId("compare-1").ClickAsync();
+        await Expect(page.Page.Locator("[data-chart=loss] .chart-hue-1 .chart-line")).ToHaveCountAsync(1);
+        await page.Page.GetByTestId("all-metrics").ClickAsync();
+        await Expect(page.Page.Locator("[data-chart=grad_norm] .chart-line")).Not.ToHaveCountAsync(0);
+        await page.Page.GetByTestId("log-scale").ClickAsync();
+        await Expect(page.Page.Locator("[data-chart=loss] .chart-plot")).ToHaveAttributeAsync("data-log", "true");
+        await page.Page.Locator("[data-chart=loss] .chart-plot").HoverAsync(new() { Position = new() { X = 2, Y = 40 } });
+        await Expect(page.Page.Locator("[data-chart=loss] .chart-tip")).ToContainTextAsync("train 0.6931");
+        await page.Page.GetByTestId("log").Locator("summary").ClickAsync();
+        await Expect(page.Page.GetByTestId("log")).ToContainTextAsync("KL to the reference");
+        await page.ShouldFindNothingInBothThemesAndSizesAsync("a round's page");
+        await Shots.TakeInAllWaysAsync(page, "round");
+        var zip = await page.Page.RunAndWaitForDownloadAsync(() => page.Page.GetByTestId("zip").ClickAsync());
+        using (var archive = System.IO.Compression.ZipFile.OpenRead(await zip.PathAsync()))
+        {
+            archive.Entries.Select(entry => entry.FullName).ShouldContain($"rounds/{second.DirectoryName}/metrics.jsonl");
+        }
+
+        await page.Page.GetByTestId("delete").ClickAsync();
+        await page.Page.GetByRole(AriaRole.Dialog).GetByRole(AriaRole.Button, new() { Name = "Delete" }).ClickAsync();
+        await Expect(page.Page.GetByTestId("past").GetByRole(AriaRole.Link, new() { Name = "Round 2" })).ToHaveCountAsync(0);
+        Directory.Exists(app.Data.Round(second.DirectoryName)).ShouldBeFalse();
+        page.Problems.ShouldBeEmpty();
+    }
+
+    [Fact]
     public async Task A_fast_trainer_does_not_flood_the_page()
     {
         var (round, directory) = await AddRunningAsync();
@@ -206,6 +249,41 @@ public sealed class RoundsPageTests(WebApp app, Fixtures.Browser browser) : ICla
         var directory = new RoundDirectory(app.Data.Round(round.DirectoryName));
         Directory.CreateDirectory(directory.Root);
         return (round, directory);
+    }
+
+    /// <summary>A round as one leaves it that succeeded.</summary>
+    private async Task<Round> AddPastAsync(int number, double kl)
+    {
+        await using var db = app.OpenDb();
+        var policy = await db.Policies.Where(p => p.StudyId == studyId).OrderBy(p => p.Number).LastAsync(cancellation);
+        var made = new Policy { StudyId = studyId, Number = number, Hash = new string((char)('a' + number), 64), ParentId = policy.Id, CreatedAt = DateTime.UtcNow };
+        var round = new Round
+        {
+            StudyId = studyId, Number = number, State = RoundState.Succeeded, DirectoryName = $"study-{studyId}-round-{number}", InitPolicyId = policy.Id, ResultPolicy = made, PreferenceCount = 10,
+            Options = RoundOptionsText.Format(RoundOptions.AppDefaults("policy", "reference")), Init = RoundInit.Previous, Reference = RoundReference.Sft, Data = RoundData.All,
+            CreatedAt = DateTime.UtcNow, StartedAt = DateTime.UtcNow, EndedAt = DateTime.UtcNow.AddSeconds(40), StartedById = admin.Current.Id,
+        };
+        db.Rounds.Add(round);
+        await db.SaveChangesAsync(cancellation);
+        made.RoundId = round.Id;
+        await db.SaveChangesAsync(cancellation);
+        var directory = new RoundDirectory(app.Data.Round(round.DirectoryName));
+        Directory.CreateDirectory(directory.Root);
+        var lines = Enumerable.Range(0, 61).Select(step => new RoundMetrics
+        {
+            Step = step, MaxSteps = 60, Epoch = step / 30.0, Loss = 0.693147 * Math.Exp(-0.02 * number * step) + (step % 7 * 0.004), RewardsAccuracies = Math.Min(1, 0.5 + (0.008 * step)), RewardsMargins = 0.02 * number * step,
+            RewardsChosen = 0.01 * step, RewardsRejected = -0.01 * number * step, LogpsChosen = -60 - (0.1 * step), LogpsRejected = -60 - (0.3 * step), GradNorm = step == 60 ? null : 4 + Math.Sin(step), LearningRate = step == 60 ? null : 3e-5,
+            NumTokens = 900 * step, ExamplesPerSecond = step == 0 ? null : 31, EvalLoss = step % 20 == 0 ? 0.69 - (0.003 * step) : null, EvalRewardsAccuracies = step % 20 == 0 ? 0.5 + (0.003 * step) : null, EvalRewardsMargins = step % 20 == 0 ? 0.01 * step : null,
+        }).ToList();
+        JsonLines.Write(directory.Metrics, lines);
+        new RoundResult
+        {
+            Status = RoundStatus.Succeeded, Steps = 60, MaxSteps = 60, Step0Loss = 0.693147, ExpectedStep0Loss = Math.Log(2), FinalMetrics = lines[^1], ObjectiveKl = kl, ObjectiveKlStandardError = 0.5, MeanLength = 41, MeanLengthBefore = 38,
+            Warnings = kl > 15 ? ["the policy has moved 17.2 ± 1.0 nats of KL away from its reference, more than 15: read its samples before you trust it"] : [], Hashes = new Dictionary<string, string> { ["output"] = made.Hash },
+        }.Write(directory.Result);
+        JsonLines.Write(directory.Samples, Enumerable.Range(1, 5).Select(i => new RoundSampleLine { Prompt = $"The {i}th film of the evening", Before = " was a film that I saw, and then there was another one.", After = " was a delight from the first scene to the last; I would see it again tomorrow." }));
+        await File.WriteAllTextAsync(directory.Log, "2026-11-26 02:00:00  10 comparisons to train on, 2 to measure on, 0 left out\n2026-11-26 02:00:20  KL to the reference 4.50 ± 0.50 nats on 64 fresh samples\n", cancellation);
+        return round;
     }
 
     private async Task LogAsync(Round round, RoundDirectory directory, int step)

@@ -159,6 +159,8 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
             // One current judgment an annotator and comparison (and one repeat), whatever two tabs do.
             judgment.HasIndex(j => new { j.ComparisonId, j.AnnotatorId, j.Origin }).IsUnique().HasFilter("NOT \"IsSuperseded\"");
             judgment.HasIndex(j => j.StudyId);
+            // How many in a stretch of time; in the words of the queries, as above.
+            judgment.HasIndex(j => new { j.StudyId, j.CreatedAt }).HasFilter("NOT \"IsSuperseded\" AND \"Verdict\" <> 3 AND \"Origin\" <> 2");
             judgment.HasIndex(j => j.ComparisonId);
             judgment.HasOne(j => j.Annotator).WithMany().HasForeignKey(j => j.AnnotatorId).OnDelete(DeleteBehavior.Restrict);
             judgment.HasOne(j => j.Supersedes).WithMany().HasForeignKey(j => j.SupersedesId).OnDelete(DeleteBehavior.Restrict);

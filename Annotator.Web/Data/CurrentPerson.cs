@@ -5,6 +5,9 @@ namespace Annotator.Web.Data;
 /// <summary>Who asks: every operation that somebody must be allowed to do takes one, and checks it itself.</summary>
 public sealed record CurrentPerson(string Id, string Name, bool IsAdmin, bool IsAnnotator, bool IsViewer = false)
 {
+    /// <summary>A program that judges demo studies (<see cref="Person.IsSimulated"/>); nobody who signs in is one.</summary>
+    public bool IsSimulated { get; init; }
+
     /// <summary>The signed-in person.</summary>
     /// <exception cref="NotAllowedException">Nobody is signed in.</exception>
     public static CurrentPerson From(ClaimsPrincipal principal)

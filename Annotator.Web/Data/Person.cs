@@ -24,6 +24,9 @@ public sealed class Person : IdentityUser
     /// </summary>
     public DateTime? DeletedAt { get; set; }
 
+    /// <summary>A program that judges demo studies (<see cref="Study.IsDemo"/>), and nothing else: no account, so no sign-in.</summary>
+    public bool IsSimulated { get; set; }
+
     /// <summary>When this person first saw the tour (UTC); null = the desk begins with it.</summary>
     public DateTime? TourSeenAt { get; set; }
 }

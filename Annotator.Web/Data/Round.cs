@@ -58,6 +58,12 @@ public enum RoundState
 
     /// <summary>The app ended while it ran; it can be resumed from its checkpoint.</summary>
     Interrupted = 5,
+
+    /// <summary>
+    /// An admin deleted its files. The row stays, out of every list: its number is not given again, and what it has seen is
+    /// not "new" again.
+    /// </summary>
+    Deleted = 6,
 }
 
 /// <summary>The policy whose weights a round starts from.</summary>

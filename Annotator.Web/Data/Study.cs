@@ -21,11 +21,17 @@ public sealed class Study
     /// <summary>No longer offered to annotators; everything in it stays.</summary>
     public bool IsArchived { get; set; }
 
+    /// <summary>Simulated annotators judge it, and nobody else: what they say is never mixed with what people say.</summary>
+    public bool IsDemo { get; set; }
+
     /// <summary>Standing judgments on its comparisons, repeats and edits aside; kept in the same transaction as the judgment.</summary>
     public int JudgmentCount { get; set; }
 
     /// <summary>Start a round after this many new judgments that state a preference; null = by hand only.</summary>
     public int? AutomaticRoundEvery { get; set; }
+
+    /// <summary>At most so many rounds by that rule within 24 hours; null = as many as it makes.</summary>
+    public int? AutomaticRoundsADay { get; set; }
 
     /// <summary>The newest policy, the one that is sampled from.</summary>
     public long? CurrentPolicyId { get; set; }

@@ -27,13 +27,14 @@ public sealed class ModelChild : IAsyncDisposable
 
     private readonly Process process;
     private readonly string name;
+    private readonly Action<string> onError;
     private readonly ILogger logger;
     private readonly Queue<string> lastErrors = new();
     private readonly Channel<string> output = Channel.CreateUnbounded<string>();
 
-    internal ModelChild(Process process, string name, ILogger logger)
+    internal ModelChild(Process process, string name, Action<string> onError, ILogger logger)
     {
-        (this.process, this.name, this.logger) = (process, name, logger);
+        (this.process, this.name, this.onError, this.logger) = (process, name, onError, logger);
         Id = process.Id;
         Exited = WatchAsync();
     }
@@ -95,6 +96,7 @@ public sealed class ModelChild : IAsyncDisposable
             ReadAsync(process.StandardError, line =>
             {
                 logger.LogInformation("{Child} [{Pid}]: {Line}", name, Id, line);
+                onError(line);
                 lock (lastErrors)
                 {
                     lastErrors.Enqueue(line);

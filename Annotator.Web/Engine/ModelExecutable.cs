@@ -33,7 +33,11 @@ public sealed class ModelExecutable(ILogger<ModelExecutable> logger)
     /// <param name="priority">Its share of the processor.</param>
     /// <param name="arguments">The verb and its options.</param>
     /// <exception cref="ModelExecutableException">The assembly is not there or the system refuses to start it.</exception>
-    public ModelChild Start(ChildPriority priority, params IReadOnlyList<string> arguments)
+    public ModelChild Start(ChildPriority priority, params IReadOnlyList<string> arguments) => Start(priority, _ => { }, arguments);
+
+    /// <inheritdoc cref="Start(ChildPriority, IReadOnlyList{string})"/>
+    /// <param name="onError">Gets each line of its standard error, one after the other, beside the app's log.</param>
+    public ModelChild Start(ChildPriority priority, Action<string> onError, params IReadOnlyList<string> arguments)
     {
         ArgumentNullException.ThrowIfNull(arguments);
         if (!File.Exists(AssemblyPath))
@@ -62,7 +66,7 @@ public sealed class ModelExecutable(ILogger<ModelExecutable> logger)
         try
         {
             var process = Process.Start(start) ?? throw new ModelExecutableException($"{start.FileName} did not start.");
-            return new ModelChild(process, $"model {arguments[0]}", logger);
+            return new ModelChild(process, $"model {arguments[0]}", onError, logger);
         }
         catch (System.ComponentModel.Win32Exception e)
         {

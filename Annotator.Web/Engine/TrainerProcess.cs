@@ -50,12 +50,14 @@ public sealed class TrainerProcess(ModelExecutable executable, EngineOptions opt
         try
         {
             string[] resuming = fromCheckpoint ? ["--resume"] : [];
+            await using var log = new TrainerLog(round, clock);
             await using var child = executable.Start(
-                ChildPriority.Trainer, ["dpo", "--round", round.Root, "--json", "--exit-when-stdin-closes", .. resuming]);
+                ChildPriority.Trainer, log.Write, ["dpo", "--round", round.Root, "--json", "--exit-when-stdin-closes", .. resuming]);
             var metrics = new Follower(new MetricsTail(round.Metrics), onMetrics, logger);
             await using var stop = cancellation.Register(child.Interrupt);
             var exit = await WaitAsync(child, metrics, cancellation);
             metrics.Look();
+            log.Write($"It ended with {exit.Cause}.");
             return Outcome(round, exit, metrics.Last, cancellation.IsCancellationRequested);
         }
         catch (ModelExecutableException e)

@@ -59,6 +59,7 @@ public sealed class RoundForm
         return RoundOptionField.All.Select(field => KeyValuePair.Create(field.Key, json[field.Key] switch
         {
             null => "",
+            JsonArray words => string.Join(", ", words),
             // 3E-05 is 3e-5 to people.
             var value => value.ToString().Replace("E-0", "e-", StringComparison.Ordinal).Replace("E-", "e-", StringComparison.Ordinal),
         }));
@@ -97,6 +98,7 @@ public sealed class RoundForm
                     FieldKind.Number => JsonValue.Create(double.Parse(text, CultureInfo.InvariantCulture)),
                     FieldKind.Whole => JsonValue.Create(int.Parse(text, CultureInfo.InvariantCulture)),
                     FieldKind.Switch => JsonValue.Create(text == "true"),
+                    FieldKind.List => new JsonArray([.. Words(text).Select(word => (JsonNode?)JsonValue.Create(word))]),
                     _ => JsonValue.Create(text),
                 };
             }
@@ -105,6 +107,8 @@ public sealed class RoundForm
         return json;
     }
 
+    private static string[] Words(string text) => text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+
     private static string? Unreadable(RoundOptionField field, string text) => field.Kind switch
     {
         _ when text.Length == 0 => field.MayBeEmpty ? null : $"{field.Key} is empty: give it a value.",
@@ -112,6 +116,8 @@ public sealed class RoundForm
             $"{field.Key} must be a number, such as 0.1 or 1e-6; it is “{text}”.",
         FieldKind.Whole when !int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out _) =>
             $"{field.Key} must be a whole number; it is “{text}”.",
+        FieldKind.List when Words(text) is not { Length: > 0 } words || !words.All(word => word.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.')) =>
+            $"{field.Key} must be names with commas between, such as q_proj, v_proj; it is “{text}”.",
         _ => null,
     };
 }

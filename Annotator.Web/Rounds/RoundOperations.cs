@@ -29,13 +29,20 @@ public sealed class RoundOperations(
     }
 
     /// <summary>Queues the round that the study's rule asks for: the options of its last round, or the app's defaults.</summary>
-    /// <returns>Null if a round of the study is queued or running already.</returns>
+    /// <returns>Null if a round of the study is queued or running already, or the rule has made its most for a day.</returns>
     internal async Task<long?> StartByRuleAsync(long studyId, CancellationToken cancellation)
     {
         Round? last;
         await using (var db = await contexts.CreateDbContextAsync(cancellation))
         {
             if (await db.Rounds.AnyAsync(r => r.StudyId == studyId && (r.State == RoundState.Queued || r.State == RoundState.Running), cancellation))
+            {
+                return null;
+            }
+
+            var yesterday = clock.GetUtcNow().UtcDateTime.AddDays(-1);
+            if (await db.Studies.Where(s => s.Id == studyId).Select(s => s.AutomaticRoundsADay).SingleOrDefaultAsync(cancellation) is { } most
+                && await db.Rounds.CountAsync(r => r.StudyId == studyId && r.StartedById == null && r.CreatedAt > yesterday, cancellation) >= most)
             {
                 return null;
             }
@@ -110,9 +117,52 @@ public sealed class RoundOperations(
         return await StartAsync(who, Again(await FindAsync(db, roundId, cancellation)), cancellation);
     }
 
-    /// <summary>Sets or lifts (null) the study's rule: a round by itself after this many new preferences.</summary>
-    /// <exception cref="RefusedException">Less than 1.</exception>
-    public async Task SetRuleAsync(CurrentPerson who, long studyId, int? every, CancellationToken cancellation = default)
+    /// <summary>
+    /// Deletes a round that has ended, with its files. Its policy stays in the line: responses and later rounds may come from
+    /// it. Its number is not given again.
+    /// </summary>
+    /// <exception cref="RefusedException">It waits or runs, or its files can't be removed.</exception>
+    public async Task DeleteAsync(CurrentPerson who, long roundId, CancellationToken cancellation = default)
+    {
+        who.RequireAdmin();
+        await using var db = await contexts.CreateDbContextAsync(cancellation);
+        await using var transaction = await db.Database.BeginTransactionAsync(cancellation);
+        var round = await FindAsync(db, roundId, cancellation);
+        if (round.State is RoundState.Queued or RoundState.Running)
+        {
+            throw new RefusedException($"Round {round.Number} {(round.State == RoundState.Running ? "is running" : "waits in the queue")}: cancel it first.");
+        }
+
+        round.State = RoundState.Deleted;
+        db.AuditEntries.Add(Audit(who, "round.delete", $"Deleted round {round.Number} with its files."));
+        await db.SaveChangesAsync(cancellation);
+        await transaction.CommitAsync(cancellation);
+        var directory = folder.Round(round.DirectoryName);
+        try
+        {
+            if (Directory.Exists(directory))
+            {
+                Directory.Delete(directory, recursive: true);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new RefusedException($"Round {round.Number} is deleted, but its files in {directory} can't be removed ({e.Message.TrimEnd('.')}): remove them by hand.");
+        }
+        finally
+        {
+            feed.Publish(new RoundChanged(round.StudyId, round.Id, nameof(RoundState.Deleted)));
+        }
+    }
+
+    /// <summary>Sets or lifts (null) the study's rule: a round by itself after this many new preferences, so many a day at most.</summary>
+    /// <param name="who">An admin.</param>
+    /// <param name="studyId">The study.</param>
+    /// <param name="every">New preferences before a round starts by itself; null = rounds by hand only.</param>
+    /// <param name="aDay">At most so many by the rule within 24 hours; null = as many as it makes.</param>
+    /// <param name="cancellation">Gives up waiting for the database.</param>
+    /// <exception cref="RefusedException">One of them is less than 1.</exception>
+    public async Task SetRuleAsync(CurrentPerson who, long studyId, int? every, int? aDay = null, CancellationToken cancellation = default)
     {
         who.RequireAdmin();
         if (every is < 1)
@@ -120,11 +170,19 @@ public sealed class RoundOperations(
             throw new RefusedException($"A round can start after 1 new preference or more; {every} is too few.");
         }
 
+        if (aDay is < 1)
+        {
+            throw new RefusedException($"The most rounds a day must be 1 or more, or empty for no limit; it is {aDay}.");
+        }
+
         await using var db = await contexts.CreateDbContextAsync(cancellation);
         await using var transaction = await db.Database.BeginTransactionAsync(cancellation);
         var study = await db.Studies.FindAsync([studyId], cancellation) ?? throw new RefusedException("This study no longer exists.");
         study.AutomaticRoundEvery = every;
-        db.AuditEntries.Add(Audit(who, "round.rule", every is { } n ? $"{study.Name}: a round after every {n} new preferences." : $"{study.Name}: rounds by hand only."));
+        study.AutomaticRoundsADay = aDay;
+        db.AuditEntries.Add(Audit(who, "round.rule", every is { } n
+            ? $"{study.Name}: a round after every {n} new preferences{(aDay is { } most ? $", at most {most} a day" : "")}."
+            : $"{study.Name}: rounds by hand only."));
         await db.SaveChangesAsync(cancellation);
         await transaction.CommitAsync(cancellation);
     }
@@ -202,7 +260,7 @@ public sealed class RoundOperations(
     };
 
     private static async Task<Round> FindAsync(AnnotatorDbContext db, long roundId, CancellationToken cancellation) =>
-        await db.Rounds.FindAsync([roundId], cancellation) ?? throw new RefusedException("This round no longer exists.");
+        await db.Rounds.FindAsync([roundId], cancellation) is { State: not RoundState.Deleted } round ? round : throw new RefusedException("This round no longer exists.");
 
     private AuditEntry Audit(CurrentPerson? who, string action, string detail) =>
         new() { PersonId = who?.Id, Action = action, Detail = detail, At = clock.GetUtcNow().UtcDateTime };

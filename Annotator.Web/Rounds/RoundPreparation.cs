@@ -7,6 +7,8 @@ namespace Annotator.Web.Rounds;
 /// <summary>Fills a round's directory: options, directories of policy and reference, the snapshot of preferences.</summary>
 public sealed class RoundPreparation(IDbContextFactory<AnnotatorDbContext> contexts, RoundSnapshot snapshot, DataFolder folder)
 {
+    private const int MostPrompts = 64;
+
     /// <summary>
     /// Writes what the trainer reads and records it in the round's row. A round that goes on keeps what it has: it is a
     /// function of its directory.
@@ -46,6 +48,7 @@ public sealed class RoundPreparation(IDbContextFactory<AnnotatorDbContext> conte
             throw new RefusedException(reason);
         }
 
+        await WritePromptsAsync(db, round.StudyId, directory, cancellation);
         var options = RoundOptionsText.Parse(round.Options) with
         {
             Policy = Path.GetRelativePath(directory.Root, folder.Policy(init.Hash)),
@@ -54,5 +57,15 @@ public sealed class RoundPreparation(IDbContextFactory<AnnotatorDbContext> conte
         options.Write(directory.Options);
         round.InitPolicyId = init.Id;
         await db.SaveChangesAsync(cancellation);
+    }
+
+    /// <summary>The study's first held-out prompts, the same in every round: what the trainer draws fresh samples on.</summary>
+    private static async Task WritePromptsAsync(AnnotatorDbContext db, long studyId, RoundDirectory directory, CancellationToken cancellation)
+    {
+        var prompts = await db.Prompts.AsNoTracking().Where(p => p.StudyId == studyId && p.Split == PromptSplit.Heldout).OrderBy(p => p.Id).Take(MostPrompts).ToListAsync(cancellation);
+        if (prompts.Count > 0)
+        {
+            JsonLines.Write(directory.Prompts, prompts.Select(p => new RoundPromptLine { Prompt = p.Messages is { } messages ? TextOrMessages.FromMessages(messages) : p.Text }));
+        }
     }
 }

@@ -33,6 +33,10 @@ public sealed record JudgedComparison
     /// <summary>In the order of their positions, which count from 0.</summary>
     public required IReadOnlyList<JudgedResponse> Responses { get; init; }
 
+    /// <summary>Beside the selection, for the preview: the policy that asked for the comparison, and how many judged it.</summary>
+    public long PolicyId { get; init; }
+    public int JudgmentsOfComparison { get; init; }
+
     /// <summary>Beside the selection, for datasets: who, when, of which prompt, and with what to say.</summary>
     public string? AnnotatorId { get; init; }
     public DateTime? CreatedAt { get; init; }

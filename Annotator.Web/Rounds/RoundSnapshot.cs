@@ -25,7 +25,11 @@ public sealed class RoundSnapshot(IDbContextFactory<AnnotatorDbContext> contexts
     };
 
     /// <summary>What a round started now would train on.</summary>
-    public async Task<SelectionCounts> CountAsync(long studyId, RoundData data, CancellationToken cancellation = default)
+    /// <param name="studyId">The study.</param>
+    /// <param name="data">Which of its judgments.</param>
+    /// <param name="cancellation">Ends the counting.</param>
+    /// <param name="look">Sees each judgment, with the reason why it is left out or null.</param>
+    public async Task<SelectionCounts> CountAsync(long studyId, RoundData data, CancellationToken cancellation = default, Action<JudgedComparison, LeftOut?>? look = null)
     {
         var counts = new SelectionCounts();
         await using var db = await contexts.CreateDbContextAsync(cancellation);
@@ -33,6 +37,7 @@ public sealed class RoundSnapshot(IDbContextFactory<AnnotatorDbContext> contexts
             .AsAsyncEnumerable().WithCancellation(cancellation))
         {
             counts = Counted(counts, judged, studyId);
+            look?.Invoke(judged, RoundSelection.ReasonToLeaveOut(judged));
         }
 
         return counts;
@@ -102,6 +107,8 @@ public sealed class RoundSnapshot(IDbContextFactory<AnnotatorDbContext> contexts
             {
                 JudgmentId = j.Id,
                 ComparisonId = j.ComparisonId,
+                PolicyId = j.PolicyId,
+                JudgmentsOfComparison = j.Comparison!.JudgmentCount,
                 AnnotatorId = j.AnnotatorId,
                 CreatedAt = j.CreatedAt,
                 PromptId = j.PromptId,
@@ -134,7 +141,7 @@ public sealed class RoundSnapshot(IDbContextFactory<AnnotatorDbContext> contexts
         data == RoundData.All
             ? 0
             : await db.Rounds
-                .Where(r => r.StudyId == studyId && r.State == RoundState.Succeeded)
+                .Where(r => r.StudyId == studyId && (r.State == RoundState.Succeeded || (r.State == RoundState.Deleted && r.ResultPolicyId != null)))
                 .MaxAsync(r => r.LastJudgmentId, cancellation) ?? 0;
 
     private static SelectionCounts Counted(SelectionCounts counts, JudgedComparison judged, long studyId) =>

@@ -8,20 +8,40 @@ namespace Annotator.Web.Rounds;
 /// <summary>What the pages say of rounds.</summary>
 public static class RoundWords
 {
-    public static string Of(RoundState state) => state switch
+    /// <summary>A state in one word.</summary>
+    public static string Of(this IStringLocalizer<Words> words, RoundState state)
     {
-        RoundState.Queued => "queued",
-        RoundState.Running => "running",
-        RoundState.Succeeded => "succeeded",
-        RoundState.Failed => "failed",
-        RoundState.Cancelled => "cancelled",
-        RoundState.Interrupted => "interrupted",
-        _ => throw new ArgumentOutOfRangeException(nameof(state), state, null),
-    };
+        ArgumentNullException.ThrowIfNull(words);
+        return state switch
+        {
+            RoundState.Queued => words["queued"],
+            RoundState.Running => words["running"],
+            RoundState.Succeeded => words["succeeded"],
+            RoundState.Failed => words["failed"],
+            RoundState.Cancelled => words["cancelled"],
+            RoundState.Interrupted => words["interrupted"],
+            RoundState.Deleted => words["deleted"],
+            _ => throw new ArgumentOutOfRangeException(nameof(state), state, null),
+        };
+    }
 
-    public static string Of(RoundInit init) => init == RoundInit.Sft ? "the SFT policy" : "the newest policy";
-    public static string Of(RoundReference reference) => reference == RoundReference.Sft ? "the SFT policy" : "the newest policy";
-    public static string Of(RoundData data) => data == RoundData.All ? "all preferences" : "only new preferences";
+    public static string Of(this IStringLocalizer<Words> words, RoundInit init)
+    {
+        ArgumentNullException.ThrowIfNull(words);
+        return init == RoundInit.Sft ? words["the SFT policy"] : words["the newest policy"];
+    }
+
+    public static string Of(this IStringLocalizer<Words> words, RoundReference reference)
+    {
+        ArgumentNullException.ThrowIfNull(words);
+        return reference == RoundReference.Sft ? words["the SFT policy"] : words["the newest policy"];
+    }
+
+    public static string Of(this IStringLocalizer<Words> words, RoundData data)
+    {
+        ArgumentNullException.ThrowIfNull(words);
+        return data == RoundData.All ? words["all preferences"] : words["only new preferences"];
+    }
 
     /// <summary>A reason for leaving judgments out, as the head of a line, its count to follow.</summary>
     public static string Of(this IStringLocalizer<Words> words, LeftOut reason)
@@ -42,8 +62,31 @@ public static class RoundWords
         };
     }
 
+    /// <summary>One reason with its count: "1 tie", "12 ties".</summary>
+    public static string Counted(this IStringLocalizer<Words> words, LeftOut reason, int count)
+    {
+        ArgumentNullException.ThrowIfNull(words);
+        return reason switch
+        {
+            LeftOut.Tie => count == 1 ? words["1 tie"] : words["{0:N0} ties", count],
+            LeftOut.BothBad => words["{0:N0} both bad", count],
+            LeftOut.Skipped => words["{0:N0} skipped", count],
+            LeftOut.Withdrawn => words["{0:N0} withdrawn", count],
+            LeftOut.HeldOutPrompt => words["{0:N0} on held-out prompts", count],
+            LeftOut.NotForTraining => words["{0:N0} of evaluation or gold comparisons", count],
+            LeftOut.IdenticalTexts => words["{0:N0} between identical texts", count],
+            LeftOut.NotRankable => words["{0:N0} not rankable", count],
+            LeftOut.Repeat => count == 1 ? words["1 repeat"] : words["{0:N0} repeats", count],
+            _ => words.Of(reason),
+        };
+    }
+
     /// <summary>"1 preference", "12 preferences".</summary>
-    public static string Preferences(int count) => count == 1 ? "1 preference" : string.Create(CultureInfo.InvariantCulture, $"{count:N0} preferences");
+    public static string Preferences(this IStringLocalizer<Words> words, int count)
+    {
+        ArgumentNullException.ThrowIfNull(words);
+        return count == 1 ? words["1 preference"] : words["{0:N0} preferences", count];
+    }
 
     /// <summary>A moment, in UTC: "22 Nov 2026, 16:41 UTC".</summary>
     public static string Moment(DateTime? time) => time is { } at ? at.ToString("d MMM yyyy, HH:mm 'UTC'", CultureInfo.InvariantCulture) : "–";
@@ -52,15 +95,19 @@ public static class RoundWords
     public static DateTime When(Round round) => round.StartedAt ?? round.CreatedAt;
 
     /// <summary>The sentence on what a round takes and what it leaves out.</summary>
-    public static string Preview(SelectionCounts counts)
+    public static string Preview(this IStringLocalizer<Words> words, SelectionCounts counts)
     {
+        ArgumentNullException.ThrowIfNull(words);
         if (RoundOperations.NothingToTrainOn(counts) is { } reason)
         {
             return reason;
         }
 
-        var measured = counts.Eval > 0 ? $", and measures on {counts.Eval} more that it does not train on" : "";
-        var without = counts.LeftOutInAll > 0 ? $" Left out: {string.Join(", ", counts.LeftOutInWords())}." : "";
-        return $"Trains on {Preferences(counts.Train)}{measured}.{without}";
+        string takes = counts.Eval > 0
+            ? words["Trains on {0}, and measures on {1:N0} more that it does not train on.", words.Preferences(counts.Train), counts.Eval]
+            : words["Trains on {0}.", words.Preferences(counts.Train)];
+        return counts.LeftOutInAll > 0
+            ? takes + " " + words["Left out: {0}.", string.Join(", ", counts.LeftOut.Where(entry => entry.Value > 0).OrderByDescending(entry => entry.Value).Select(entry => words.Counted(entry.Key, entry.Value)))]
+            : takes;
     }
 }

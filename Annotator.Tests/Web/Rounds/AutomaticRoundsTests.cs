@@ -24,7 +24,7 @@ public sealed class AutomaticRoundsTests
         await rule.LookAsync(data.StudyId, cancellation);
         (await RoundsAsync(data)).ShouldBe(0, "the rule is off until somebody sets it");
 
-        await operations.SetRuleAsync(data.Admin, data.StudyId, 5, cancellation);
+        await operations.SetRuleAsync(data.Admin, data.StudyId, 5, cancellation: cancellation);
         await data.JudgeAsync(await data.AddComparisonAsync("A tie"), [[0, 1]]);
         await data.AddPreferencesAsync(1, from: 10);
         await rule.LookAsync(data.StudyId, cancellation);
@@ -53,13 +53,40 @@ public sealed class AutomaticRoundsTests
     }
 
     [Fact]
+    public async Task The_rule_makes_no_more_rounds_a_day_than_it_may()
+    {
+        await using var data = await RoundsDatabase.CreateAsync();
+        var (runner, operations) = data.Rounds(new ScriptedTrainer((directory, _) => Task.FromResult(ScriptedTrainer.Succeed(directory))));
+        using var rule = new AutomaticRounds(data, data.Snapshot, operations, data.Feed, NullLogger<AutomaticRounds>.Instance);
+        await runner.StartAsync(cancellation);
+        await operations.SetRuleAsync(data.Admin, data.StudyId, every: 2, aDay: 2, cancellation);
+        for (var i = 0; i < 4; i++)
+        {
+            await data.AddPreferencesAsync(2, from: 10 * i);
+            await rule.LookAsync(data.StudyId, cancellation);
+            await Fixtures.Until.TrueAsync(async () => await RoundsAsync(data, RoundState.Succeeded) == await RoundsAsync(data));
+        }
+
+        (await RoundsAsync(data)).ShouldBe(2);
+        await using (var db = data.CreateDbContext())
+        {
+            await db.Rounds.ExecuteUpdateAsync(set => set.SetProperty(r => r.CreatedAt, r => r.CreatedAt.AddDays(-1)), cancellation);
+        }
+
+        await rule.LookAsync(data.StudyId, cancellation);
+        (await RoundsAsync(data)).ShouldBe(3, "a day has gone by");
+        await Fixtures.Until.TrueAsync(async () => await RoundsAsync(data, RoundState.Succeeded) == 3);
+        await Should.ThrowAsync<RefusedException>(() => operations.SetRuleAsync(data.Admin, data.StudyId, every: 2, aDay: 0, cancellation));
+    }
+
+    [Fact]
     public async Task A_round_that_fails_does_not_make_the_rule_start_another_at_once()
     {
         await using var data = await RoundsDatabase.CreateAsync();
         var (runner, operations) = data.Rounds(new ScriptedTrainer((_, _) => throw new IOException("The disk is full")));
         using var rule = new AutomaticRounds(data, data.Snapshot, operations, data.Feed, NullLogger<AutomaticRounds>.Instance);
         await runner.StartAsync(cancellation);
-        await operations.SetRuleAsync(data.Admin, data.StudyId, 2, cancellation);
+        await operations.SetRuleAsync(data.Admin, data.StudyId, 2, cancellation: cancellation);
         await data.AddPreferencesAsync(4);
 
         await rule.LookAsync(data.StudyId, cancellation);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.IO.Compression;
 using Annotator.Model.Preferences;
 using Annotator.Tests.Fixtures;
 using Annotator.Web.Data;
@@ -20,6 +21,7 @@ public sealed class RealRoundTests : IAsyncLifetime
     {
         data = await RoundsDatabase.CreateAsync(TinyPolicy.WriteRandom(policy["sft"]));
         await data.AddPreferencesAsync(24);
+        await data.AddComparisonAsync("Never trained on", split: PromptSplit.Heldout);
     }
 
     public async ValueTask DisposeAsync()
@@ -53,6 +55,27 @@ public sealed class RealRoundTests : IAsyncLifetime
         earlier.Counts.Eval.ShouldBe(earlier.Result.Used.EvalComparisons);
         earlier.Counts.Eval.ShouldBeGreaterThan(0);
         earlier.Result.FinalMetrics!.EvalLoss.ShouldNotBeNull();
+        // What it looks like: fresh samples on the study's held-out prompts, KL, and the trainer's own words.
+        earlier.Result.ObjectiveKlStandardError.ShouldNotBeNull().ShouldBeGreaterThan(0);
+        data.Reader.Samples(data.Admin, earlier.Round).ShouldHaveSingleItem().ShouldSatisfyAllConditions(
+            sample => sample.Prompt.ShouldBe("Never trained on"), sample => sample.Before.ShouldNotBeEmpty(), sample => sample.After.ShouldNotBeEmpty());
+        data.Reader.Log(data.Admin, earlier.Round).ShouldSatisfyAllConditions(
+            log => log[0].ShouldContain("comparisons to train on"), log => log.ShouldContain(line => line.Contains("KL to the reference")), log => log[^1].ShouldContain("exit code 0"));
+
+        // Whoever gets the zip repeats it.
+        var zipped = new MemoryStream();
+        var archive = new Annotator.Web.Rounds.RoundArchive(data, data.Folder);
+        await archive.WriteAsync((await archive.NameAsync(data.Admin, first, cancellation))!, withPolicies: true, zipped, cancellation);
+        await using (var zip = new ZipArchive(zipped))
+        {
+            zip.ExtractToDirectory(policy["unpacked"]);
+        }
+
+        var copy = new RoundDirectory(Path.Combine(policy["unpacked"], "rounds", earlier.Round.DirectoryName));
+        var (exitCode, _, errors) = await ModelVerb.Run("dpo", "--round", copy.Root, "--json");
+        exitCode.ShouldBe(0, errors);
+        RoundResult.Read(copy.Result).Hashes["output"].ShouldBe(earlier.Result.Hashes["output"]);
+
         Math.Abs(later.Result!.Step0Loss!.Value - Math.Log(2)).ShouldBeGreaterThan(1e-6, "policy 1 is not the reference any more");
         new MetricsTail(data.Reader.Directory(earlier.Round).Metrics).ReadNew().Select(line => line.Step).ShouldBe([0, 1, 2, 3, 4]);
     }

@@ -10,10 +10,10 @@ public sealed class RoundFormTests
     private static readonly RoundOptions Defaults = RoundOptions.AppDefaults("policy", "reference");
 
     [Fact]
-    public void The_form_offers_every_option_but_the_directories_and_a_list() =>
-        JsonSerializer.SerializeToNode(Defaults with { MaxLength = 1, MaxPromptLength = 1, LoraTargetModules = [] }, JsonLines.Spelling)!.AsObject()
+    public void The_form_offers_every_option_but_the_directories() =>
+        JsonSerializer.SerializeToNode(Defaults with { MaxLength = 1, MaxPromptLength = 1, LoraTargetModules = [], ChatTemplate = "plain" }, JsonLines.Spelling)!.AsObject()
             .Select(entry => entry.Key)
-            .Except(["policy", "reference", "lora_target_modules"])
+            .Except(["policy", "reference"])
             .ShouldBe(RoundOptionField.All.Select(field => field.Key), ignoreOrder: true);
 
     [Theory]
@@ -44,7 +44,19 @@ public sealed class RoundFormTests
         form["rmsprop_epsilon"].ShouldBe("1e-8");
     }
 
+    [Fact]
+    public void The_modules_of_adapters_are_words_with_commas_between()
+    {
+        var form = new RoundForm(Defaults) { ["lora_rank"] = "4", ["lora_target_modules"] = "q_proj, v_proj" };
+
+        form.ToOptions().LoraTargetModules.ShouldBe(["q_proj", "v_proj"]);
+        new RoundForm(form.ToOptions())["lora_target_modules"].ShouldBe("q_proj, v_proj");
+        form["lora_target_modules"] = "";
+        form.ToOptions().LoraTargetModules.ShouldBeNull();
+    }
+
     [Theory]
+    [InlineData("lora_target_modules", "q proj", "lora_target_modules must be names with commas between, such as q_proj, v_proj; it is “q proj”.")]
     [InlineData("beta", "0", "beta must be > 0; it is 0.")]
     [InlineData("beta", "a lot", "beta must be a number, such as 0.1 or 1e-6; it is “a lot”.")]
     [InlineData("batch_size", "1.5", "batch_size must be a whole number; it is “1.5”.")]

@@ -220,6 +220,53 @@ public sealed class RoundRunnerTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_deleted_round_loses_its_files_and_leaves_its_policy_its_number_and_what_it_has_seen()
+    {
+        using var go = new SemaphoreSlim(0);
+        var (runner, operations) = data.Rounds(new ScriptedTrainer(async (directory, stop) =>
+        {
+            await go.WaitAsync(stop);
+            return ScriptedTrainer.Succeed(directory);
+        }));
+        await runner.StartAsync(cancellation);
+        var id = await operations.StartAsync(data.Admin, data.Request, cancellation);
+        await Should.ThrowAsync<RefusedException>(() => operations.DeleteAsync(data.Admin, id, cancellation));
+        go.Release();
+        await data.UntilStateAsync(id, RoundState.Succeeded);
+        var round = await data.RoundAsync(id);
+
+        await operations.DeleteAsync(data.Admin, id, cancellation);
+
+        Directory.Exists(data.Reader.Directory(round).Root).ShouldBeFalse();
+        data.Registry.Contains(round.ResultPolicy!.Hash).ShouldBeTrue();
+        var overview = await data.Reader.OverviewAsync(data.Admin, data.StudyId, cancellation);
+        overview.Rounds.ShouldBeEmpty();
+        overview.Policies.Count.ShouldBe(2);
+        (await data.Reader.FindAsync(data.Admin, data.StudyId, 1, cancellation)).ShouldBeNull();
+        (await data.Snapshot.CountAsync(data.StudyId, RoundData.New, cancellation)).Preferences.ShouldBe(0, "its preferences are not new again");
+        await Should.ThrowAsync<RefusedException>(() => operations.DeleteAsync(data.Admin, id, cancellation));
+        await Should.ThrowAsync<RefusedException>(() => operations.RetryAsync(data.Admin, id, cancellation));
+        (await data.RoundAsync(await operations.StartAsync(data.Admin, data.Request, cancellation))).Number.ShouldBe(2);
+        await using var db = data.CreateDbContext();
+        (await db.AuditEntries.CountAsync(a => a.Action == "round.delete" && a.PersonId == "admin", cancellation)).ShouldBe(1);
+        go.Release();
+    }
+
+    [Fact]
+    public async Task The_queue_is_told_in_its_order()
+    {
+        var (_, operations) = data.Rounds(new ScriptedTrainer((directory, _) => Task.FromResult(ScriptedTrainer.Succeed(directory))));
+        var first = await operations.StartAsync(data.Admin, data.Request, cancellation);
+        var second = await operations.StartAsync(data.Admin, data.Request, cancellation);
+
+        var overview = await data.Reader.OverviewAsync(data.Admin, data.StudyId, cancellation);
+
+        overview.PlaceOf(first).ShouldBe(1);
+        overview.PlaceOf(second).ShouldBe(2);
+        overview.PlaceOf(99).ShouldBeNull();
+    }
+
+    [Fact]
     public async Task Only_an_admin_may_touch_rounds()
     {
         var (_, operations) = data.Rounds(new ScriptedTrainer((directory, _) => Task.FromResult(ScriptedTrainer.Succeed(directory))));
@@ -229,7 +276,8 @@ public sealed class RoundRunnerTests : IAsyncLifetime
         await Should.ThrowAsync<NotAllowedException>(() => operations.CancelAsync(data.Annotator, id, cancellation));
         await Should.ThrowAsync<NotAllowedException>(() => operations.ResumeAsync(data.Annotator, id, cancellation));
         await Should.ThrowAsync<NotAllowedException>(() => operations.RetryAsync(data.Annotator, id, cancellation));
-        await Should.ThrowAsync<NotAllowedException>(() => operations.SetRuleAsync(data.Annotator, data.StudyId, 5, cancellation));
+        await Should.ThrowAsync<NotAllowedException>(() => operations.DeleteAsync(data.Annotator, id, cancellation));
+        await Should.ThrowAsync<NotAllowedException>(() => operations.SetRuleAsync(data.Annotator, data.StudyId, 5, cancellation: cancellation));
         await Should.ThrowAsync<NotAllowedException>(() => data.Reader.OverviewAsync(data.Annotator, data.StudyId, cancellation));
         await using var db = data.CreateDbContext();
         (await db.Rounds.CountAsync(cancellation)).ShouldBe(1);

@@ -37,6 +37,7 @@ internal static class RoundEndpoints
         rounds.MapGet("/{number:int}/metrics", MetricsAsync).Needs(ApiScopes.Read).WithSummary("The round's metrics, also while it runs");
         rounds.MapPost("/{number:int}/cancel", CancelAsync).Needs(ApiScopes.Write).WithSummary("Take it out of the queue, or stop it where it runs");
         rounds.MapPost("/{number:int}/resume", ResumeAsync).Needs(ApiScopes.Write).WithSummary("Go on with a round that was cut off");
+        rounds.MapDelete("/{number:int}", DeleteAsync).Needs(ApiScopes.Write).WithSummary("Delete a round that has ended, with its files; its policy stays");
         rounds.MapPost("/{number:int}/retry", RetryAsync).Needs(ApiScopes.Write).WithMetadata(new Creates()).WithSummary("A new round with its options, on the judgments of now");
     }
 
@@ -80,6 +81,13 @@ internal static class RoundEndpoints
         var round = await FindAsync(user, study, number, rounds, cancellation);
         await operations.ResumeAsync(CurrentPerson.From(user), round.Round.Id, cancellation);
         return await GetAsync(user, study, number, rounds, cancellation);
+    }
+
+    private static async Task<NoContent> DeleteAsync(ClaimsPrincipal user, long study, int number, RoundOperations operations, RoundReader rounds, CancellationToken cancellation)
+    {
+        var round = await FindAsync(user, study, number, rounds, cancellation);
+        await operations.DeleteAsync(CurrentPerson.From(user), round.Round.Id, cancellation);
+        return TypedResults.NoContent();
     }
 
     private static async Task<Created<RoundItem>> RetryAsync(ClaimsPrincipal user, long study, int number, RoundOperations operations, RoundReader rounds, CancellationToken cancellation)

@@ -17,7 +17,8 @@ public sealed record StudyDetails(long Id, StudySettings Settings, int Guideline
 
 /// <summary>The rule by which rounds start.</summary>
 /// <param name="AutomaticRoundEvery">After so many new preferences; null = by hand only.</param>
-public sealed record RoundRule(int? AutomaticRoundEvery);
+/// <param name="AutomaticRoundsADay">At most so many by the rule within 24 hours; null = as many as it makes.</param>
+public sealed record RoundRule(int? AutomaticRoundEvery, int? AutomaticRoundsADay = null);
 
 internal static class StudyEndpoints
 {
@@ -56,7 +57,7 @@ internal static class StudyEndpoints
         ClaimsPrincipal user, long study, Body<RoundRule> rule, StudyOperations studies, RoundOperations rounds, CancellationToken cancellation)
     {
         await studies.RequireAsync(user, study, cancellation);
-        await rounds.SetRuleAsync(CurrentPerson.From(user), study, rule.Value.AutomaticRoundEvery, cancellation);
+        await rounds.SetRuleAsync(CurrentPerson.From(user), study, rule.Value.AutomaticRoundEvery, rule.Value.AutomaticRoundsADay, cancellation);
         return TypedResults.Ok(rule.Value);
     }
 

@@ -408,6 +408,9 @@ namespace Annotator.Web.Data.Migrations
                     b.HasIndex("SupersedesId")
                         .IsUnique();
 
+                    b.HasIndex("StudyId", "CreatedAt")
+                        .HasFilter("NOT \"IsSuperseded\" AND \"Verdict\" <> 3 AND \"Origin\" <> 2");
+
                     b.HasIndex("AnnotatorId", "PolicyId", "PromptId")
                         .HasFilter("NOT \"IsSuperseded\"");
 
@@ -473,6 +476,9 @@ namespace Annotator.Web.Data.Migrations
                         .HasColumnType("INTEGER");
 
                     b.Property<bool>("IsImported")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<bool>("IsSimulated")
                         .HasColumnType("INTEGER");
 
                     b.Property<DateTime?>("LastAnnotatingAt")
@@ -807,6 +813,9 @@ namespace Annotator.Web.Data.Migrations
                     b.Property<int?>("AutomaticRoundEvery")
                         .HasColumnType("INTEGER");
 
+                    b.Property<int?>("AutomaticRoundsADay")
+                        .HasColumnType("INTEGER");
+
                     b.Property<DateTime>("CreatedAt")
                         .HasColumnType("TEXT");
 
@@ -821,6 +830,9 @@ namespace Annotator.Web.Data.Migrations
                         .HasColumnType("INTEGER");
 
                     b.Property<bool>("IsArchived")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<bool>("IsDemo")
                         .HasColumnType("INTEGER");
 
                     b.Property<int>("JudgmentCount")

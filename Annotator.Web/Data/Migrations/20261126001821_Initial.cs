@@ -38,6 +38,7 @@ namespace Annotator.Web.Data.Migrations
                     MustChangePassword = table.Column<bool>(type: "INTEGER", nullable: false),
                     IsImported = table.Column<bool>(type: "INTEGER", nullable: false),
                     DeletedAt = table.Column<DateTime>(type: "TEXT", nullable: true),
+                    IsSimulated = table.Column<bool>(type: "INTEGER", nullable: false),
                     TourSeenAt = table.Column<DateTime>(type: "TEXT", nullable: true),
                     UserName = table.Column<string>(type: "TEXT", maxLength: 256, nullable: true),
                     NormalizedUserName = table.Column<string>(type: "TEXT", maxLength: 256, nullable: true),
@@ -472,8 +473,10 @@ namespace Annotator.Web.Data.Migrations
                     Guidelines = table.Column<string>(type: "TEXT", nullable: false),
                     GuidelinesVersion = table.Column<int>(type: "INTEGER", nullable: false),
                     IsArchived = table.Column<bool>(type: "INTEGER", nullable: false),
+                    IsDemo = table.Column<bool>(type: "INTEGER", nullable: false),
                     JudgmentCount = table.Column<int>(type: "INTEGER", nullable: false),
                     AutomaticRoundEvery = table.Column<int>(type: "INTEGER", nullable: true),
+                    AutomaticRoundsADay = table.Column<int>(type: "INTEGER", nullable: true),
                     CurrentPolicyId = table.Column<long>(type: "INTEGER", nullable: true),
                     CreatedAt = table.Column<DateTime>(type: "TEXT", nullable: false),
                     Sampling_MaxTokens = table.Column<int>(type: "INTEGER", nullable: false),
@@ -933,6 +936,12 @@ namespace Annotator.Web.Data.Migrations
                 name: "IX_Judgments_StudyId",
                 table: "Judgments",
                 column: "StudyId");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_Judgments_StudyId_CreatedAt",
+                table: "Judgments",
+                columns: new[] { "StudyId", "CreatedAt" },
+                filter: "NOT \"IsSuperseded\" AND \"Verdict\" <> 3 AND \"Origin\" <> 2");
 
             migrationBuilder.CreateIndex(
                 name: "IX_Judgments_SupersedesId",

@@ -14,12 +14,13 @@ export function attach(plot) {
     if (near.length === 0) { hide(); return; }
 
     const closest = near.reduce((a, b) => Math.abs(b.point.x - at) < Math.abs(a.point.x - at) ? b : a).point;
-    const { x0, x1, y0, y1, xName, share } = plot.dataset;
+    const { x0, x1, y0, y1, xName, share, log } = plot.dataset;
     const round = share ? percent : number;
     const value = (low, high, place) => Number(low) + place * (Number(high) - Number(low));
+    const height = place => log ? Number(y0) * (Number(y1) / Number(y0)) ** place : value(y0, y1, place);
     tip.textContent = [`${xName} ${Math.round(value(x0, x1, closest.x / 1000))}`]
       .concat(near.filter(s => Math.abs(s.point.x - closest.x) < 0.5)
-        .map(s => `${s.name} ${round(value(y0, y1, 1 - s.point.y / 1000))}`)).join('\n');
+        .map(s => `${s.name} ${round(height(1 - s.point.y / 1000))}`)).join('\n');
     cursor.style.left = tip.style.left = `${closest.x / 10}%`;
     tip.classList.toggle('chart-tip-left', closest.x > 500);
     cursor.hidden = tip.hidden = false;

@@ -42,12 +42,39 @@ public sealed record ChartScale(double Low, double High, IReadOnlyList<double> T
         return new(low, high, ticks);
     }
 
-    /// <summary>Where a value stands between the ends: 0 at <see cref="Low"/>, 1 at <see cref="High"/>.</summary>
-    public double Place(double value) => (value - Low) / (High - Low);
+    /// <summary>Equal steps are equal factors.</summary>
+    public bool IsLogarithmic { get; private init; }
+
+    /// <summary>Powers of ten around all values above 0, with a tick at each, or at 1, 2 and 5 of each where they are few; null where no value is above 0.</summary>
+    public static ChartScale? Logarithmic(IEnumerable<double> values)
+    {
+        var positive = values.Where(value => double.IsFinite(value) && value > 0).ToList();
+        if (positive.Count == 0)
+        {
+            return null;
+        }
+
+        // A rounding error beyond a power of ten is not worth another decade.
+        var (first, last) = ((int)Math.Floor(Math.Log10(positive.Min()) + 1e-6), (int)Math.Ceiling(Math.Log10(positive.Max()) - 1e-6));
+        last = Math.Max(last, first + 1);
+        double[] within = last - first <= 2 ? [1, 2, 5] : [1];
+        var every = Math.Max(1, (last - first + 3) / 6);
+        var ticks = Enumerable.Range(first, last - first + 1).Where(power => (power - first) % every == 0)
+            .SelectMany(power => within.Select(factor => factor * Math.Pow(10, power))).Where(tick => tick <= Math.Pow(10, last) * 1.0001);
+        return new(Math.Pow(10, first), Math.Pow(10, last), [.. ticks]) { IsLogarithmic = true };
+    }
+
+    /// <summary>Where a value stands between the ends: 0 at <see cref="Low"/>, 1 at <see cref="High"/>; not finite for a value that a logarithmic axis can't have.</summary>
+    public double Place(double value) => IsLogarithmic ? Math.Log(value / Low) / Math.Log(High / Low) : (value - Low) / (High - Low);
 
     /// <summary>A tick as people write it: no more digits than the steps need, a true minus sign.</summary>
     public string Label(double tick)
     {
+        if (IsLogarithmic)
+        {
+            return MetricText.Of(tick);
+        }
+
         var step = Ticks.Count > 1 ? Ticks[1] - Ticks[0] : Math.Abs(tick);
         if (Math.Abs(tick) < step * 1e-6)
         {

@@ -19,6 +19,12 @@ public enum ChartStroke
 /// <summary>A named line of a chart, its points in ascending order of X.</summary>
 public sealed record ChartSeries(string Name, IReadOnlyList<ChartPoint> Points, ChartStroke Stroke = ChartStroke.Main)
 {
+    /// <summary>Colours for what is laid over.</summary>
+    public const int Hues = 4;
+
+    /// <summary>0 for what the chart is about; 1 to <see cref="Hues"/> for what is laid over it, each in a colour of its own.</summary>
+    public int Hue { get; init; }
+
     /// <summary>
     /// The points that the eye can tell apart in <paramref name="columns"/> columns: in each column the lowest and the
     /// highest, and always the first and the last, so that no spike is lost.
@@ -53,7 +59,7 @@ public sealed record ChartSeries(string Name, IReadOnlyList<ChartPoint> Points, 
         var pen = 'M';
         foreach (var point in Decimate(Points, columns))
         {
-            if (!double.IsFinite(point.Y))
+            if (!double.IsFinite(y.Place(point.Y)))
             {
                 pen = 'M';
                 continue;
@@ -69,6 +75,6 @@ public sealed record ChartSeries(string Name, IReadOnlyList<ChartPoint> Points, 
     /// <summary>A path of points without extent, one at each value: a round line cap makes them dots at any aspect ratio.</summary>
     public string Dots(ChartScale x, ChartScale y) =>
         string.Concat((Stroke == ChartStroke.Sparse ? Points : Points.TakeLast(1))
-            .Where(point => double.IsFinite(point.Y))
+            .Where(point => double.IsFinite(y.Place(point.Y)))
             .Select(point => string.Create(CultureInfo.InvariantCulture, $"M{1000 * x.Place(point.X):0.##} {1000 * (1 - y.Place(point.Y)):0.##}h0")));
 }

@@ -32,7 +32,7 @@ public static class MetricText
 
     /// <summary>A share as a whole percentage: 0.675 → 68%.</summary>
     public static string Share(double? value) =>
-        value is { } share ? Math.Round(100 * share, MidpointRounding.AwayFromZero).ToString("0", CultureInfo.InvariantCulture) + "%" : "–";
+        value is { } share ? (Math.Round(100 * share, MidpointRounding.AwayFromZero) + 0.0).ToString("0", CultureInfo.InvariantCulture) + "%" : "–";
 
     /// <summary>A length of time: 48 s, 3 min 5 s, 2 h 10 min.</summary>
     public static string Duration(TimeSpan time) => time switch

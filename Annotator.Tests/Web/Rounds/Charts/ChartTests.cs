@@ -45,6 +45,24 @@ public sealed class ChartTests
         scale.Ticks.Select(scale.Label).ShouldBe(["0", "1", "2", "3"]);
     }
 
+    [Theory]
+    [InlineData(0.02, 3, "0.01|0.1|1|10")]
+    [InlineData(0.5, 0.7, "0.1|0.2|0.5|1")]
+    [InlineData(1e-6, 1e-5, "1e-6|2e-6|5e-6|1e-5")]
+    public void A_logarithmic_axis_has_a_tick_at_each_power_of_ten(double low, double high, string ticks)
+    {
+        var scale = ChartScale.Logarithmic([low, high, -1, double.NaN]).ShouldNotBeNull();
+
+        string.Join('|', scale.Ticks.Select(scale.Label)).ShouldBe(ticks);
+        scale.Place(scale.Low).ShouldBe(0, 1e-9);
+        scale.Place(scale.High).ShouldBe(1, 1e-9);
+        scale.Place(Math.Sqrt(scale.Low * scale.High)).ShouldBe(0.5, 1e-9);
+        new ChartSeries("loss", [new(0, scale.High), new(1, -1), new(2, scale.Low)]).Path(ChartScale.Exactly(0, 2), scale).ShouldBe("M0 0M1000 1000");
+    }
+
+    [Fact]
+    public void A_logarithmic_axis_without_a_value_above_0_is_none() => ChartScale.Logarithmic([0, -1]).ShouldBeNull();
+
     [Fact]
     public void Decimation_keeps_every_extreme_and_both_ends()
     {
