@@ -9,7 +9,7 @@ public sealed class ArchitectureTests
 
     private static readonly string[] Features =
     [
-        .. new[] { "Annotating", "Prompts", "Rounds", "Dataset", "People", "Studies", "Api", "Account" }.Select(room => $"{Root}.{room}"),
+        .. new[] { "Annotating", "Prompts", "Rounds", "Dataset", "People", "Studies", "Api", "Account", "Overview", "Demo" }.Select(room => $"{Root}.{room}"),
     ];
 
     private static Types Web => Types.InAssembly(typeof(Annotator.Web.Program).Assembly);

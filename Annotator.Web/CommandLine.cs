@@ -18,11 +18,22 @@ public static class CommandLine
           --data DIR         where everything that the app writes lives
           --policy DIR       on the first run: the policy to begin with, a Hugging Face directory
           --prompts FILE     on the first run: the prompts to begin with, lines of {"text": "…"} or {"messages": […]}
+          --demo             fill a demo study with simulated annotators, clearly marked, to see everything at work
           --Section:Key V    any setting of appsettings.json
           --help             this page
         """;
 
     private static readonly HashSet<string> Options = new(StringComparer.OrdinalIgnoreCase) { "urls", "data", "policy", "prompts" };
+
+    /// <summary>Options that stand without a value.</summary>
+    private static readonly HashSet<string> Switches = new(StringComparer.OrdinalIgnoreCase) { Demo.DemoSetup.Option };
+
+    /// <summary>The arguments as the configuration reads them: a switch gets its value.</summary>
+    public static string[] WithValues(IReadOnlyList<string> args)
+    {
+        ArgumentNullException.ThrowIfNull(args);
+        return [.. args.Select(arg => arg.StartsWith("--", StringComparison.Ordinal) && Switches.Contains(arg[2..]) ? $"{arg}=true" : arg)];
+    }
 
     /// <returns>A sentence for people, or null if every word is known and every option has its value.</returns>
     public static string? Problem(IReadOnlyList<string> args)
@@ -36,6 +47,11 @@ public static class CommandLine
             }
 
             var (name, equals) = (args[i][2..].Split('=')[0], args[i].Contains('=', StringComparison.Ordinal));
+            if (Switches.Contains(name))
+            {
+                continue;
+            }
+
             if (!Options.Contains(name) && !name.Contains(':', StringComparison.Ordinal))
             {
                 return $"There is no option --{name}: see --help.";

@@ -4,10 +4,12 @@ using Annotator.Web.Api;
 using Annotator.Web.Audit;
 using Annotator.Web.Data;
 using Annotator.Web.Dataset;
+using Annotator.Web.Demo;
 using Annotator.Web.Engine;
 using Annotator.Web.Housekeeping;
 using Annotator.Web.Languages;
 using Annotator.Web.Live;
+using Annotator.Web.Overview;
 using Annotator.Web.People;
 using Annotator.Web.Policies;
 using Annotator.Web.Rounds;
@@ -85,6 +87,7 @@ public static class Program
             await app.SeedStudyAsync();
             await app.TidyDatasetAsync();
             await app.StartAsync();
+            await app.StartDemoIfAskedAsync();
             return app;
         }
         catch (Exception e)
@@ -106,7 +109,7 @@ public static class Program
         // The content lies beside the program, whatever folder it was started from.
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions
         {
-            Args = args, ApplicationName = typeof(Program).Assembly.GetName().Name, ContentRootPath = AppContext.BaseDirectory,
+            Args = CommandLine.WithValues(args), ApplicationName = typeof(Program).Assembly.GetName().Name, ContentRootPath = AppContext.BaseDirectory,
         });
         builder.WebHost.UseStaticWebAssets();
         builder.UseDefaultUrl();
@@ -124,6 +127,8 @@ public static class Program
         builder.AddRounds();
         builder.AddDataset();
         builder.AddAnnotating();
+        builder.AddDemo();
+        builder.AddOverview();
         builder.AddAudit();
         builder.AddWebhooks();
         builder.AddHousekeeping();
@@ -142,6 +147,7 @@ public static class Program
         app.MapLive().OpenToKeys(ApiScopes.Read);
         app.MapPolicies();
         app.MapDataset();
+        app.MapRounds();
         app.MapAudit();
         app.MapHousekeeping();
         app.MapApi();

@@ -35,6 +35,7 @@ public sealed class AxeTests(WebApp app, Fixtures.Browser browser) : IClassFixtu
     }
 
     [Theory]
+    [InlineData("/overview", "Overview")]
     [InlineData("/rounds", "Rounds")]
     [InlineData("/rounds/1", "Round 1")]
     [InlineData("/rounds/99", "No such round")]

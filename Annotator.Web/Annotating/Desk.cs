@@ -28,7 +28,7 @@ public sealed partial class Desk(
     public async Task<DeskStudy?> StudyAsync(long? studyId = null, CancellationToken cancel = default)
     {
         await using var db = await contexts.CreateDbContextAsync(cancel);
-        return await db.Studies.Where(s => !s.IsArchived && (studyId == null || s.Id == studyId)).OrderBy(s => s.Id)
+        return await db.Studies.Where(s => !s.IsArchived && !s.IsDemo && (studyId == null || s.Id == studyId)).OrderBy(s => s.Id)
             .Select(s => new DeskStudy(s.Id, s.Name, s.Guidelines, s.GuidelinesVersion, s.CurrentPolicy == null ? null : s.CurrentPolicy.Number, s.Task))
             .FirstOrDefaultAsync(cancel);
     }
@@ -41,7 +41,7 @@ public sealed partial class Desk(
         ArgumentNullException.ThrowIfNull(person);
         person.RequireAnnotator();
         await using var db = await contexts.CreateDbContextAsync(cancel);
-        var studies = await db.Studies.Where(s => !s.IsArchived).OrderBy(s => s.Id)
+        var studies = await db.Studies.Where(s => !s.IsArchived && s.IsDemo == person.IsSimulated).OrderBy(s => s.Id)
             .Select(s => new
             {
                 s.Id, s.Name, s.Task.Kind, s.Task.ResponsesPerComparison, s.Task.DailyTarget,
@@ -159,10 +159,17 @@ public sealed partial class Desk(
     }
 
     /// <summary>How many more the annotator may judge today; null = as many as there are.</summary>
-    private async Task<int?> RoomAsync(AnnotatorDbContext db, Seat seat, CancellationToken cancel) =>
-        !seat.BeyondTarget && await db.Studies.Where(s => s.Id == seat.StudyId).Select(s => s.Task.DailyTarget).SingleOrDefaultAsync(cancel) is { } target
-            ? target - await TodayAsync(db, seat, cancel)
-            : null;
+    /// <exception cref="RefusedException">A person at a demo study, or a simulated annotator anywhere else.</exception>
+    private async Task<int?> RoomAsync(AnnotatorDbContext db, Seat seat, CancellationToken cancel)
+    {
+        var study = await db.Studies.Where(s => s.Id == seat.StudyId).Select(s => new { s.IsDemo, s.Task.DailyTarget }).SingleOrDefaultAsync(cancel);
+        if (study is not null && study.IsDemo != seat.Person.IsSimulated)
+        {
+            throw new RefusedException(words["A demo study is judged by simulated annotators alone, and they judge nothing else: choose another study."]);
+        }
+
+        return !seat.BeyondTarget && study?.DailyTarget is { } target ? target - await TodayAsync(db, seat, cancel) : null;
+    }
 
     private async Task<int> TodayAsync(AnnotatorDbContext db, Seat seat, CancellationToken cancel)
     {

@@ -39,7 +39,9 @@ public static class DatasetCard
 
             # {OneLine(study.Name)}: `{file.Format}`
 
-            What people preferred among responses of language models, exported by Annotator on {facts.At:yyyy-MM-dd} at {facts.At:HH:mm} UTC.
+            {(study.IsDemo
+                ? "**A demonstration: simulated annotators made every judgment in this file (a sentiment scorer with noise), no person made any.** Their preferences among responses of language models, exported"
+                : "What people preferred among responses of language models, exported")} by Annotator on {facts.At:yyyy-MM-dd} at {facts.At:HH:mm} UTC.
 
             | | |
             |---|---|

@@ -26,7 +26,7 @@ public sealed partial class PeopleOperations(IServiceScopeFactory scopes, IDbCon
         ArgumentNullException.ThrowIfNull(by);
         by.RequireAdmin();
         await using var db = await contexts.CreateDbContextAsync(cancellation);
-        var rows = await db.Users.Where(p => !p.IsImported && p.DeletedAt == null).OrderBy(p => p.NormalizedUserName).Select(p => new
+        var rows = await db.Users.Where(p => !p.IsImported && !p.IsSimulated && p.DeletedAt == null).OrderBy(p => p.NormalizedUserName).Select(p => new
         {
             Person = p,
             Roles = db.UserRoles.Where(link => link.UserId == p.Id).Join(db.Roles, link => link.RoleId, role => role.Id, (link, role) => role.Name).ToList(),

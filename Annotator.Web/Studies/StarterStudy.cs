@@ -78,7 +78,7 @@ public sealed class StarterStudy(
         try
         {
             var hash = await registry.ImportAsync(files.Policy, cancellation);
-            if (await db.Policies.Where(p => p.Number == 0 && p.Hash != hash).Select(p => p.Study!.Name).FirstOrDefaultAsync(cancellation) is { } other)
+            if (await db.Policies.Where(p => p.Number == 0 && p.Hash != hash && !p.Study!.IsDemo).Select(p => p.Study!.Name).FirstOrDefaultAsync(cancellation) is { } other)
             {
                 throw new StartupException(
                     $"The study {other} began with another policy than {files.Policy}: leave --policy out, or choose a new folder with --data DIR.");
