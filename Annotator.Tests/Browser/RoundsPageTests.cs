@@ -168,6 +168,7 @@ public sealed class RoundsPageTests(WebApp app, Fixtures.Browser browser) : ICla
 
         await page.Page.GetByTestId("delete").ClickAsync();
         await page.Page.GetByRole(AriaRole.Dialog).GetByRole(AriaRole.Button, new() { Name = "Delete" }).ClickAsync();
+        await Expect(page.Page.GetByTestId("past").GetByRole(AriaRole.Link, new() { Name = "Round 1" })).ToBeVisibleAsync();
         await Expect(page.Page.GetByTestId("past").GetByRole(AriaRole.Link, new() { Name = "Round 2" })).ToHaveCountAsync(0);
         Directory.Exists(app.Data.Round(second.DirectoryName)).ShouldBeFalse();
         page.Problems.ShouldBeEmpty();

@@ -157,7 +157,7 @@ public sealed class RoundRunnerTests : IAsyncLifetime
 
         (await data.RoundAsync(id)).State.ShouldBe(RoundState.Cancelled);
         await using var db = data.CreateDbContext();
-        (await db.AuditEntries.Select(a => a.Action).ToListAsync(cancellation)).ShouldBe(["round.start", "round.cancel"]);
+        (await db.AuditEntries.OrderBy(a => a.Id).Select(a => a.Action).ToListAsync(cancellation)).ShouldBe(["round.start", "round.cancel"]);
     }
 
     [Fact]
