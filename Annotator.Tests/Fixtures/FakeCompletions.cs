@@ -40,6 +40,12 @@ public sealed class FakeCompletions : IAsyncDisposable
     /// <summary>What a request waits for first.</summary>
     public Func<CompletionRequest, Task> Hold { get; set; } = _ => Task.CompletedTask;
 
+    /// <summary>What a stream waits for after its first piece.</summary>
+    public Func<CompletionRequest, Task> HoldStream { get; set; } = _ => Task.CompletedTask;
+
+    /// <summary>What a stream says instead of going on after its first piece: an error among the events; null = it goes on.</summary>
+    public Func<CompletionRequest, string?> BreakOff { get; set; } = _ => null;
+
     public static async Task<FakeCompletions> StartAsync()
     {
         var builder = WebApplication.CreateSlimBuilder();
@@ -64,7 +70,18 @@ public sealed class FakeCompletions : IAsyncDisposable
         Requests.Enqueue(request);
         Authorization = context.Request.Headers.Authorization;
         await Hold(request).WaitAsync(context.RequestAborted);
-        return Instead(request) ?? Results.Json(
+        if (Instead(request) is { } other)
+        {
+            return other;
+        }
+
+        if (request.Stream == true)
+        {
+            await StreamAsync(context, request);
+            return Results.Empty;
+        }
+
+        return Results.Json(
             new CompletionResponse
             {
                 Id = "cmpl-1",
@@ -98,6 +115,43 @@ public sealed class FakeCompletions : IAsyncDisposable
                 })],
             },
             CompletionJson.Default.ChatCompletionResponse);
+    }
+
+    /// <summary>Word by word, the choices in turn, as server-sent events.</summary>
+    private async Task StreamAsync(HttpContext context, CompletionRequest request)
+    {
+        context.Response.ContentType = "text/event-stream";
+        var texts = Enumerable.Range(0, request.N ?? 1).Select(index => Text(request, index).Split(' ', StringSplitOptions.RemoveEmptyEntries)).ToList();
+        for (var word = 0; word < texts.Max(text => text.Length); word++)
+        {
+            foreach (var (index, text) in texts.Index().Where(text => word < text.Item.Length))
+            {
+                var chunk = new CompletionResponse
+                {
+                    Id = "cmpl-1", Created = 0, Model = request.Model!,
+                    Choices = [new() { Index = index, Text = " " + text[word], FinishReason = word == text.Length - 1 ? "stop" : null }],
+                };
+                await SendAsync(System.Text.Json.JsonSerializer.Serialize(chunk, CompletionJson.Default.CompletionResponse));
+            }
+
+            if (word == 0)
+            {
+                await HoldStream(request).WaitAsync(context.RequestAborted);
+                if (BreakOff(request) is { } trouble)
+                {
+                    await SendAsync(System.Text.Json.JsonSerializer.Serialize(new ErrorResponse(new(trouble, "server_error")), CompletionJson.Default.ErrorResponse));
+                    return;
+                }
+            }
+        }
+
+        await SendAsync("[DONE]");
+
+        async Task SendAsync(string data)
+        {
+            await context.Response.WriteAsync($"data: {data}\n\n", context.RequestAborted);
+            await context.Response.Body.FlushAsync(context.RequestAborted);
+        }
     }
 
     private CompletionChoice Choice(CompletionRequest request, int index) => new()

@@ -1,5 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
+using System.Net.ServerSentEvents;
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Annotator.Model.Preferences;
@@ -22,6 +24,11 @@ public sealed class SamplerRefusedException(string message, Exception? inner = n
 public sealed record SampledResponse(
     string Text, IReadOnlyList<int>? TokenIds, IReadOnlyList<int>? PromptTokenIds, double? LogProbability, string FinishReason);
 
+/// <summary>What is new of a response that is being written.</summary>
+/// <param name="Choice">Which of the responses, from 0.</param>
+/// <param name="FinishReason"><c>stop</c> or <c>length</c> with its last piece; else null.</param>
+public sealed record SampledPiece(int Choice, string Text, string? FinishReason);
+
 /// <summary>Asks the sampler for responses: OpenAI's completions APIs, for texts and for chats, with vLLM's <c>return_token_ids</c>.</summary>
 public sealed class CompletionsClient(HttpClient http, ModelProcess sampler)
 {
@@ -38,20 +45,31 @@ public sealed class CompletionsClient(HttpClient http, ModelProcess sampler)
     private async Task<TAnswer> PostAsync<TRequest, TAnswer>(
         string path, TRequest request, JsonTypeInfo<TRequest> spelling, JsonTypeInfo<TAnswer> answerSpelling, CancellationToken cancellation)
     {
-        var endpoint = sampler.State.Endpoint
-            ?? throw new SamplerUnavailableException(sampler.State.Reason ?? "The sampler is starting.");
         using var bounded = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         bounded.CancelAfter(AnswerWithin);
+        return await GuardAsync(
+            async endpoint =>
+            {
+                using var answer = await http.PostAsJsonAsync(new Uri(endpoint, path), request, spelling, bounded.Token);
+                if (!answer.IsSuccessStatusCode)
+                {
+                    throw await ErrorAsync(answer, bounded.Token);
+                }
+
+                return await answer.Content.ReadFromJsonAsync(answerSpelling, bounded.Token)
+                    ?? throw new SamplerRefusedException($"The completions server at {endpoint} answered null.");
+            },
+            cancellation);
+    }
+
+    /// <summary>Whatever goes wrong on the way to the sampler and back becomes one of the two exceptions.</summary>
+    private async Task<T> GuardAsync<T>(Func<Uri, Task<T>> ask, CancellationToken cancellation)
+    {
+        var endpoint = sampler.State.Endpoint
+            ?? throw new SamplerUnavailableException(sampler.State.Reason ?? "The sampler is starting.");
         try
         {
-            using var answer = await http.PostAsJsonAsync(new Uri(endpoint, path), request, spelling, bounded.Token);
-            if (!answer.IsSuccessStatusCode)
-            {
-                throw await ErrorAsync(answer, bounded.Token);
-            }
-
-            return await answer.Content.ReadFromJsonAsync(answerSpelling, bounded.Token)
-                ?? throw new SamplerRefusedException($"The completions server at {endpoint} answered null.");
+            return await ask(endpoint);
         }
         catch (JsonException e)
         {
@@ -88,24 +106,65 @@ public sealed class CompletionsClient(HttpClient http, ModelProcess sampler)
             : throw new SamplerRefusedException($"The sampler was asked for {n} responses and gave {sampled.Count}.");
     }
 
+    /// <summary>As <see cref="SampleAsync"/>, piece by piece as they are written; the pieces of several responses come as they will.</summary>
+    /// <inheritdoc cref="CompleteAsync" path="/exception" />
+    public async IAsyncEnumerable<SampledPiece> StreamAsync(
+        string policyHash, TextOrMessages prompt, int n, Data.StudySampling sampling, long seed, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(prompt);
+        ArgumentNullException.ThrowIfNull(sampling);
+        var isChat = prompt.Messages is not null;
+        using var bounded = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        bounded.CancelAfter(AnswerWithin);
+        using var answer = await GuardAsync(
+            async endpoint =>
+            {
+                using var content = isChat
+                    ? JsonContent.Create(ChatRequest(policyHash, prompt.Messages!, n, sampling, seed) with { Logprobs = null, ReturnTokenIds = null, Stream = true }, CompletionJson.Default.ChatCompletionRequest)
+                    : JsonContent.Create(TextRequest(policyHash, prompt.Text!, n, sampling, seed) with { Logprobs = null, ReturnTokenIds = null, Stream = true }, CompletionJson.Default.CompletionRequest);
+                using var asked = new HttpRequestMessage(HttpMethod.Post, new Uri(endpoint, isChat ? "v1/chat/completions" : "v1/completions")) { Content = content };
+                var came = await http.SendAsync(asked, HttpCompletionOption.ResponseHeadersRead, bounded.Token);
+                if (came.IsSuccessStatusCode)
+                {
+                    return came;
+                }
+
+                using (came)
+                {
+                    throw await ErrorAsync(came, bounded.Token);
+                }
+            },
+            cancellation);
+        await using var body = await answer.Content.ReadAsStreamAsync(bounded.Token);
+        await using var events = SseParser.Create(body).EnumerateAsync(bounded.Token).GetAsyncEnumerator(bounded.Token);
+        while (await GuardAsync(_ => events.MoveNextAsync().AsTask(), cancellation) && events.Current.Data is var data and not "[DONE]")
+        {
+            foreach (var piece in await GuardAsync(_ => Task.FromResult(isChat ? ChatPieces(data) : TextPieces(data)), cancellation))
+            {
+                yield return piece;
+            }
+        }
+    }
+
+    private static IEnumerable<SampledPiece> TextPieces(string data) =>
+        Chunk(data, CompletionJson.Default.CompletionResponse).Choices.Select(choice => new SampledPiece(choice.Index, choice.Text, choice.FinishReason)).ToList();
+
+    private static IEnumerable<SampledPiece> ChatPieces(string data) =>
+        Chunk(data, CompletionJson.Default.ChatCompletionResponse).Choices.Select(choice => new SampledPiece(choice.Index, choice.Delta?.Content ?? "", choice.FinishReason)).ToList();
+
+    /// <summary>One event of a stream; a server in trouble says so among the events, since its status has gone out long ago.</summary>
+    private static T Chunk<T>(string data, JsonTypeInfo<T> spelling)
+    {
+        using var json = JsonDocument.Parse(data);
+        return json.RootElement.ValueKind == JsonValueKind.Object && json.RootElement.TryGetProperty("error", out _)
+            ? throw new SamplerUnavailableException(json.Deserialize(CompletionJson.Default.ErrorResponse)?.Error.Message ?? "The sampler broke off.")
+            : json.Deserialize(spelling) ?? throw new JsonException("null");
+    }
+
     private async Task<IReadOnlyList<SampledResponse>> ContinueAsync(
         string policyHash, string text, int n, Data.StudySampling sampling, long seed, CancellationToken cancellation)
     {
-        var answer = await CompleteAsync(
-            new CompletionRequest
-            {
-                Model = policyHash,
-                Prompt = [CompletionPrompt.FromText(text)],
-                N = n,
-                MaxTokens = sampling.MaxTokens,
-                Temperature = sampling.Temperature,
-                TopP = sampling.TopP,
-                TopK = sampling.TopK,
-                Seed = seed,
-                Logprobs = 0,
-                ReturnTokenIds = true,
-            },
-            cancellation);
+        var answer = await CompleteAsync(TextRequest(policyHash, text, n, sampling, seed), cancellation);
         return [.. answer.Choices.OrderBy(choice => choice.Index).Select(choice => new SampledResponse(
             choice.Text,
             choice.TokenIds,
@@ -118,20 +177,7 @@ public sealed class CompletionsClient(HttpClient http, ModelProcess sampler)
         string policyHash, IReadOnlyList<ChatMessage> messages, int n, Data.StudySampling sampling, long seed, CancellationToken cancellation)
     {
         var answer = await PostAsync(
-            "v1/chat/completions",
-            new ChatCompletionRequest
-            {
-                Model = policyHash,
-                Messages = [.. messages.Select(message => new ChatCompletionMessage { Role = message.Role, Content = message.Content })],
-                N = n,
-                MaxTokens = sampling.MaxTokens,
-                Temperature = sampling.Temperature,
-                TopP = sampling.TopP,
-                TopK = sampling.TopK,
-                Seed = seed,
-                Logprobs = true,
-                ReturnTokenIds = true,
-            },
+            "v1/chat/completions", ChatRequest(policyHash, messages, n, sampling, seed),
             CompletionJson.Default.ChatCompletionRequest, CompletionJson.Default.ChatCompletionResponse, cancellation);
         return [.. answer.Choices.OrderBy(choice => choice.Index).Select(choice => new SampledResponse(
             choice.Message?.Content ?? "",
@@ -140,6 +186,34 @@ public sealed class CompletionsClient(HttpClient http, ModelProcess sampler)
             Sum(choice.Logprobs?.Content.Select(token => token.Logprob).ToList(), choice.TokenIds),
             choice.FinishReason ?? "stop"))];
     }
+
+    private static CompletionRequest TextRequest(string policyHash, string text, int n, Data.StudySampling sampling, long seed) => new()
+    {
+        Model = policyHash,
+        Prompt = [CompletionPrompt.FromText(text)],
+        N = n,
+        MaxTokens = sampling.MaxTokens,
+        Temperature = sampling.Temperature,
+        TopP = sampling.TopP,
+        TopK = sampling.TopK,
+        Seed = seed,
+        Logprobs = 0,
+        ReturnTokenIds = true,
+    };
+
+    private static ChatCompletionRequest ChatRequest(string policyHash, IReadOnlyList<ChatMessage> messages, int n, Data.StudySampling sampling, long seed) => new()
+    {
+        Model = policyHash,
+        Messages = [.. messages.Select(message => new ChatCompletionMessage { Role = message.Role, Content = message.Content })],
+        N = n,
+        MaxTokens = sampling.MaxTokens,
+        Temperature = sampling.Temperature,
+        TopP = sampling.TopP,
+        TopK = sampling.TopK,
+        Seed = seed,
+        Logprobs = true,
+        ReturnTokenIds = true,
+    };
 
     /// <summary>Null where a token has no log-probability: part of a sum would pass for the whole.</summary>
     private static double? Sum(IReadOnlyList<double>? logprobs, IReadOnlyList<int>? tokenIds) =>

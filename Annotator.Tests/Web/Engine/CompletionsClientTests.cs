@@ -46,6 +46,32 @@ public sealed class CompletionsClientTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_stream_comes_piece_by_piece_and_what_breaks_it_off_is_said_among_the_pieces()
+    {
+        server.Text = (_, index) => $" choice {index}";
+        var pieces = new List<SampledPiece>();
+        await foreach (var piece in client.StreamAsync("some-hash", "This film", 2, Sampling, seed: 7, Cancellation))
+        {
+            pieces.Add(piece);
+        }
+
+        pieces.ShouldBe([new(0, " choice", null), new(1, " choice", null), new(0, " 0", "stop"), new(1, " 1", "stop")]);
+        var request = server.Requests.Single(r => r.Model == "some-hash");
+        (request.Stream, request.N, request.Seed, request.MaxTokens, request.Logprobs, request.ReturnTokenIds).ShouldBe((true, 2, 7, 32, null, null));
+
+        server.BreakOff = _ => "The memory is full.";
+        var came = new List<SampledPiece>();
+        (await Should.ThrowAsync<SamplerUnavailableException>(async () =>
+        {
+            await foreach (var piece in client.StreamAsync("some-hash", "This film", 1, Sampling, seed: 7, Cancellation))
+            {
+                came.Add(piece);
+            }
+        })).Message.ShouldBe("The memory is full.");
+        came.ShouldBe([new(0, " choice", null)]);
+    }
+
+    [Fact]
     public async Task A_chat_is_asked_for_the_assistants_next_turn()
     {
         var chat = TextOrMessages.FromMessages([new("system", "Be brief."), new("user", "A haiku?")]);
