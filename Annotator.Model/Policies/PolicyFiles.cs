@@ -78,6 +78,33 @@ public static class PolicyFiles
         }
     }
 
+    /// <summary>Whether a token's id means the same to both policies; both must be without <see cref="Problem"/>.</summary>
+    /// <exception cref="IOException">A file can't be read.</exception>
+    public static bool HaveSameTokens(string one, string other)
+    {
+        try
+        {
+            string[] files = [TextTokenizer.JsonFile, "vocab.json", "merges.txt"];
+            if (files.All(name => HaveSame(Path.Combine(one, name), Path.Combine(other, name))))
+            {
+                return true;
+            }
+
+            return TextTokenizer.Open(one) is { } first && TextTokenizer.Open(other) is { } second && first.HasTokensOf(second);
+        }
+        catch (PolicyException)
+        {
+            // What can't be opened is like no other.
+            return false;
+        }
+
+        static bool HaveSame(string file, string other) => (File.Exists(file), File.Exists(other)) switch
+        {
+            (true, true) => File.ReadAllBytes(file).AsSpan().SequenceEqual(File.ReadAllBytes(other)),
+            var (here, there) => here == there,
+        };
+    }
+
     private static string? ConfigProblem(string directory)
     {
         var file = Path.Combine(directory, Config);

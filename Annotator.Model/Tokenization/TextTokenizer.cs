@@ -98,6 +98,11 @@ public sealed class TextTokenizer
     /// <exception cref="PolicyException">The files can't be used.</exception>
     public static TextTokenizer Read(string vocabularyFile, string mergesFile) => Read(vocabularyFile, mergesFile, TokenizerConfig.Default);
 
+    /// <summary>Whether every id means the same in both: then what one has tokenised, a model of the other can be trained on.</summary>
+    public bool HasTokensOf(TextTokenizer other) =>
+        EndOfTextId == other.EndOfTextId && _bytes.Length == other._bytes.Length
+        && _bytes.Zip(other._bytes).All(pair => pair.First.AsSpan().SequenceEqual(pair.Second));
+
     /// <summary>The id of an added token, such as a special one, by its spelling; null if there is none.</summary>
     public int? AddedTokenId(string token) => _added.TryGetValue(token, out var added) ? added.Id : null;
 

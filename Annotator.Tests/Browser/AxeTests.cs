@@ -42,6 +42,11 @@ public sealed class AxeTests(WebApp app, Fixtures.Browser browser) : IClassFixtu
     [InlineData("/dataset", "Dataset")]
     [InlineData("/dataset/import", "Import")]
     [InlineData("/study", "Study settings")]
+    [InlineData("/policies", "Policies")]
+    [InlineData("/policies/0", "Policy 0")]
+    [InlineData("/policies/7", "No such policy")]
+    [InlineData("/policies/explorer", "Let them write")]
+    [InlineData("/evaluation", "Did it get better?")]
     [InlineData("/people", "People")]
     public async Task A_page_of_the_studio_is_for_everyone(string path, string title)
     {

@@ -62,7 +62,7 @@ public sealed class RankingLoopTests(Fixtures.Browser browser)
         var preview = await studio.Page.GetByTestId("preview").TextContentAsync();
         Regex.Matches(preview!, @"\d+").Sum(number => int.Parse(number.Value)).ShouldBe(pairs + rankings, preview);
         await studio.Page.GetByTestId("start").ClickAsync();
-        await Expect(studio.Page.GetByTestId("past")).ToContainTextAsync("policy 1", new() { Timeout = Patience });
+        await Expect(studio.Page.GetByTestId("past")).ToContainTextAsync("Policy 1", new() { Timeout = Patience });
 
         await studio.GoAsync("/dataset");
         var asGiven = (await DownloadAsync(studio, "download-ranking")).Where(line => line.GetProperty("completions").GetArrayLength() == 4).ToList();

@@ -35,7 +35,7 @@ public sealed class WholeLoopTests(Fixtures.Browser browser)
         await Expect(studio.Page.GetByTestId("preview")).ToContainTextAsync("10");
         await studio.Page.GetByTestId("start").ClickAsync();
         await Expect(studio.Page.GetByTestId("running").GetByTestId("curves").Locator(".chart-line").First).ToBeAttachedAsync(new() { Timeout = Patience });
-        await Expect(studio.Page.GetByTestId("past")).ToContainTextAsync("policy 1", new() { Timeout = Patience });
+        await Expect(studio.Page.GetByTestId("past")).ToContainTextAsync("Policy 1", new() { Timeout = Patience });
 
         // The annotator's page says so by itself and goes on with the new responses; no reload.
         await Expect(desk.Page.Locator("[data-live=notice] span")).ToContainTextAsync("fresh responses", new() { Timeout = Patience });

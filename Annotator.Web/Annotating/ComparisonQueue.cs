@@ -30,7 +30,7 @@ internal sealed class ComparisonQueue(AnnotatorDbContext db, SideOrder order, lo
 
     /// <summary>
     /// Leases the next comparison to the annotator; null if there is none. Own leases come first, the oldest at the front,
-    /// so that a reload brings back what was on screen; then at the study's rates a gold comparison or a repeat; then the stock.
+    /// so that a reload brings back what was on screen; then at the study's rates a gold comparison, a repeat or one between two policies; then the stock.
     /// </summary>
     /// <param name="except">What the page has already.</param>
     /// <param name="until">When the lease expires.</param>
@@ -50,7 +50,7 @@ internal sealed class ComparisonQueue(AnnotatorDbContext db, SideOrder order, lo
             return own;
         }
 
-        return await GoldOrRepeatAsync(held.Count, until, cancel) ?? await FromStockAsync(until, cancel);
+        return await AtItsRateAsync(held.Count, until, cancel) ?? await FromStockAsync(until, cancel);
     }
 
     /// <summary>
@@ -141,10 +141,10 @@ internal sealed class ComparisonQueue(AnnotatorDbContext db, SideOrder order, lo
     private sealed record Walk(long? Id, long? FirstOrder, long SeenTo, int Steps);
 
     /// <summary>By a keyed hash of what the annotator has done so far, so that asking again decides the same.</summary>
-    private async Task<Lease?> GoldOrRepeatAsync(int held, DateTime until, CancellationToken cancel)
+    private async Task<Lease?> AtItsRateAsync(int held, DateTime until, CancellationToken cancel)
     {
-        var rates = await db.Studies.Where(s => s.Id == study).Select(s => new { s.Task.GoldRate, s.Task.RepeatRate }).SingleAsync(cancel);
-        if (rates.GoldRate + rates.RepeatRate <= 0)
+        var rates = await db.Studies.Where(s => s.Id == study).Select(s => new { s.Task.GoldRate, s.Task.RepeatRate, s.Evaluation.Share }).SingleAsync(cancel);
+        if (rates.GoldRate + rates.RepeatRate + rates.Share <= 0)
         {
             return null;
         }
@@ -156,9 +156,24 @@ internal sealed class ComparisonQueue(AnnotatorDbContext db, SideOrder order, lo
             return await GoldAsync(until, cancel);
         }
 
-        return chance < rates.GoldRate + rates.RepeatRate
-            ? await RepeatAsync((chance - rates.GoldRate) / rates.RepeatRate, until, cancel)
-            : null;
+        chance -= rates.GoldRate;
+        if (chance < rates.RepeatRate)
+        {
+            return await RepeatAsync(chance / rates.RepeatRate, until, cancel);
+        }
+
+        return chance - rates.RepeatRate < rates.Share ? await EvaluationAsync(until, cancel) : null;
+    }
+
+    /// <summary>One between two policies. It has one place, so what is open nobody has judged or on the desk.</summary>
+    private async Task<Lease?> EvaluationAsync(DateTime until, CancellationToken cancel)
+    {
+        var next = await db.Comparisons
+            .Where(c => c.StudyId == study && c.Purpose == ComparisonPurpose.Evaluation && c.RetiredAt == null && c.OpenPlaces > 0
+                && !db.Judgments.Any(j => j.ComparisonId == c.Id && j.AnnotatorId == me && !j.IsSuperseded && j.Verdict != Verdict.Withdrawn))
+            .OrderBy(c => c.QueueOrder).ThenBy(c => c.Id)
+            .FirstOrDefaultAsync(cancel);
+        return next is null ? null : Add(next, isRepeat: false, until);
     }
 
     private async Task<Lease?> GoldAsync(DateTime until, CancellationToken cancel)

@@ -1,4 +1,5 @@
 using Annotator.Web.Data;
+using Annotator.Web.Evaluations;
 using Microsoft.EntityFrameworkCore;
 
 namespace Annotator.Web.Annotating;
@@ -6,9 +7,6 @@ namespace Annotator.Web.Annotating;
 /// <content>What one's work has come to.</content>
 public sealed partial class Desk
 {
-    /// <summary>Blind judgments between two policies below which nothing is said of them.</summary>
-    private const int FewestForImpact = 20;
-
     /// <summary>The annotator's progress in the study.</summary>
     public async Task<DeskProgress> ProgressAsync(Seat seat, CancellationToken cancel = default)
     {
@@ -50,29 +48,9 @@ public sealed partial class Desk
             return null;
         }
 
-        var rankings = await db.Comparisons
-            .Where(c => c.StudyId == seat.StudyId && c.Purpose == ComparisonPurpose.Evaluation
-                && c.Responses.Any(r => r.Response!.PolicyId == round.Policy.Id) && c.Responses.Any(r => r.Response!.PolicyId == round.Over.Id))
-            .SelectMany(c => db.Judgments.Where(j => j.ComparisonId == c.Id && !j.IsSuperseded && j.Verdict == Verdict.Ranked && j.Origin == JudgmentOrigin.Queue))
-            .Select(j => new { j.Ranking, New = j.Comparison!.Responses.First(r => r.Response!.PolicyId == round.Policy.Id).Position })
-            .ToListAsync(cancel);
-        if (rankings.Count < FewestForImpact)
-        {
-            return null;
-        }
-
-        var wins = rankings.Sum(r => r.Ranking is { Length: > 1 } tiers ? tiers[0].Contains(r.New) ? 1 : 0 : 0.5);
-        var (low, high) = Wilson(wins / rankings.Count, rankings.Count);
-        return new(round.Number, round.Policy.Number, round.Over.Number, wins / rankings.Count, low, high, rankings.Count);
-    }
-
-    /// <summary>The 95% Wilson score interval of a share seen in n trials (Wilson, 1927).</summary>
-    internal static (double Low, double High) Wilson(double share, int n)
-    {
-        const double z = 1.959964;
-        var middle = share + (z * z / (2 * n));
-        var half = z * Math.Sqrt((share * (1 - share) / n) + (z * z / (4.0 * n * n)));
-        var scale = 1 + (z * z / n);
-        return ((middle - half) / scale, (middle + half) / scale);
+        var result = await EvaluationJudgments.OfPairAsync(db, round.Policy, round.Over, cancel);
+        return result is { WinRate: { } share, Interval: { } interval }
+            ? new(round.Number, round.Policy.Number, round.Over.Number, share, interval.Low, interval.High, result.Judgments)
+            : null;
     }
 }

@@ -113,6 +113,8 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
         {
             study.ComplexProperty(s => s.Sampling);
             study.ComplexProperty(s => s.Task, task => AsJson(task.Property(t => t.ReasonChips)));
+            study.ComplexProperty(s => s.Evaluation);
+            study.HasOne(s => s.SecondPolicy).WithMany().HasForeignKey(s => s.SecondPolicyId).OnDelete(DeleteBehavior.Restrict);
             study.HasOne(s => s.CurrentPolicy).WithMany().HasForeignKey(s => s.CurrentPolicyId).OnDelete(DeleteBehavior.Restrict);
         });
 
@@ -141,6 +143,10 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
             comparison.HasIndex(c => new { c.StudyId, c.QueueOrder }, "IX_Comparisons_Open")
                 .HasFilter("\"Purpose\" = 0 AND \"RetiredAt\" IS NULL AND \"OpenPlaces\" > 0");
             comparison.HasIndex(c => new { c.StudyId, c.QueueOrder }, "IX_Comparisons_Gold").HasFilter("\"Purpose\" = 2 AND \"RetiredAt\" IS NULL");
+            comparison.HasIndex(c => new { c.StudyId, c.QueueOrder }, "IX_Comparisons_EvaluationOpen")
+                .HasFilter("\"Purpose\" = 1 AND \"RetiredAt\" IS NULL AND \"OpenPlaces\" > 0");
+            // All of them: win rates and ratings.
+            comparison.HasIndex(c => new { c.StudyId, c.PolicyId }, "IX_Comparisons_Evaluation").HasFilter("\"Purpose\" = 1");
             comparison.HasIndex(c => new { c.PolicyId, c.PromptId });
             AsJson(comparison.Property(c => c.GoldRanking));
             comparison.HasMany(c => c.Responses).WithOne().HasForeignKey(r => r.ComparisonId);

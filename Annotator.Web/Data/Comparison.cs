@@ -33,7 +33,7 @@ public sealed class Comparison
     /// <summary>The right answer: tiers of positions, best first. Null unless <see cref="ComparisonPurpose.Gold"/>.</summary>
     public int[][]? GoldRanking { get; set; }
 
-    /// <summary>Taken out of the stock because a newer policy arrived before anybody judged it, or never in it because it was imported.</summary>
+    /// <summary>Taken out of the stock because another policy came to serve before anybody judged it, or never in it because it was imported.</summary>
     public DateTime? RetiredAt { get; set; }
 
     /// <summary>The import that brought it.</summary>

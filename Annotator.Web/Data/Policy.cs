@@ -16,8 +16,11 @@ public sealed class Policy
     public long? ParentId { get; set; }
     public Policy? Parent { get; set; }
 
-    /// <summary>The round that made it; null for policy 0.</summary>
+    /// <summary>The round that made it; null for policy 0, and for one that was imported.</summary>
     public long? RoundId { get; set; }
+
+    /// <summary>It is to serve once the study's gate opens for it (<see cref="StudyEvaluation.GateWinRate"/>); at most one of a study does.</summary>
+    public bool AwaitsGate { get; set; }
 
     public required DateTime CreatedAt { get; set; }
 }

@@ -32,6 +32,9 @@ public static class QueueOrder
     /// <summary>Below it stand the comparisons of this policy and of newer ones; from it on, those of older ones.</summary>
     public static long OlderThan(int policyNumber) => (long)(LastPolicy - policyNumber + 1) << (PriorityBits + PromptBits);
 
+    /// <summary>From it on, up to <see cref="OlderThan"/>, stand the comparisons of this policy.</summary>
+    public static long Of(int policyNumber) => OlderThan(policyNumber + 1);
+
     /// <summary>A permutation of 32-bit numbers for each policy: the finalizer of MurmurHash3, every step of which can be undone.</summary>
     private static uint Shuffled(uint prompt, uint policy)
     {

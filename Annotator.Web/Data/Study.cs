@@ -18,6 +18,9 @@ public sealed class Study
     /// <summary>What annotators are asked, and how often.</summary>
     public StudyTask Task { get; set; } = new();
 
+    /// <summary>How it is found out whether the policies get better.</summary>
+    public StudyEvaluation Evaluation { get; set; } = new();
+
     /// <summary>No longer offered to annotators; everything in it stays.</summary>
     public bool IsArchived { get; set; }
 
@@ -33,9 +36,13 @@ public sealed class Study
     /// <summary>At most so many rounds by that rule within 24 hours; null = as many as it makes.</summary>
     public int? AutomaticRoundsADay { get; set; }
 
-    /// <summary>The newest policy, the one that is sampled from.</summary>
+    /// <summary>The serving policy, the one that is sampled from: mostly the newest.</summary>
     public long? CurrentPolicyId { get; set; }
     public Policy? CurrentPolicy { get; set; }
+
+    /// <summary>Serves beside it: then each comparison has responses of both, half and half. Null = one serves.</summary>
+    public long? SecondPolicyId { get; set; }
+    public Policy? SecondPolicy { get; set; }
 
     public required DateTime CreatedAt { get; set; }
 }

@@ -19,6 +19,9 @@ public sealed class DemoStudy(IDbContextFactory<AnnotatorDbContext> contexts, Po
         """;
 
     private const int RoundEvery = 60;
+
+    /// <summary>So much that a visitor soon sees whether the last round helped.</summary>
+    private const double EvaluationShare = 0.25;
     private const int RoundsADay = 30;
 
     /// <summary>The id of the demo study; made with prompts and the embedded policy if there is none.</summary>
@@ -37,6 +40,7 @@ public sealed class DemoStudy(IDbContextFactory<AnnotatorDbContext> contexts, Po
                 Sampling = new() { Temperature = 1, MaxTokens = 48 },
                 // Twice each, so that agreement can be told.
                 Task = new() { Overlap = 2, AllowsEdit = false },
+                Evaluation = new() { Share = EvaluationShare },
                 AutomaticRoundEvery = RoundEvery,
                 AutomaticRoundsADay = RoundsADay,
                 CreatedAt = now,

@@ -24,6 +24,9 @@ public sealed record RoundChanged(long StudyId, long RoundId, string State) : Li
 /// <summary>A new policy serves the study.</summary>
 public sealed record PolicyPublished(long StudyId, long PolicyId, int Number) : LiveEvent(StudyId);
 
+/// <summary>A round's result is in the study's line and serves once the gate opens for it.</summary>
+public sealed record PolicyAwaitsGate(long StudyId, long PolicyId, int Number) : LiveEvent(StudyId);
+
 /// <summary>New comparisons of the newest policy are in stock.</summary>
 public sealed record FreshResponsesReady(long StudyId, int PolicyNumber, IReadOnlyList<long> ComparisonIds) : LiveEvent(StudyId);
 

@@ -3,6 +3,7 @@ using Annotator.Model.Evaluation;
 using Annotator.Model.Preferences;
 using Annotator.Web.Data;
 using Annotator.Web.Engine;
+using Annotator.Web.Evaluations;
 using Annotator.Web.Sampling;
 using Microsoft.EntityFrameworkCore;
 
@@ -22,7 +23,6 @@ public sealed class OverviewReader(
     public const long LeastFreeBytes = 2L << 30;
 
     private const int FewestForAgreement = 10;
-    private const int FewestForWinRate = 20;
     private const int JudgmentsForAgreement = 5000;
     private static readonly TimeSpan Now = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan KeepAgreementFor = TimeSpan.FromMinutes(1);
@@ -114,7 +114,9 @@ public sealed class OverviewReader(
         var (before, after) = accuracies.GetOrAdd(last.Id, _ => Accuracies(new RoundDirectory(folder.Round(last.DirectoryName))));
         return new(last.Number, last.Policy.Number, last.Over.Number, last.EndedAt ?? last.Policy.CreatedAt)
         {
-            WinRate = await WinRateAsync(db, last.Policy.Id, last.Over.Id, cancellation),
+            WinRate = await EvaluationJudgments.OfPairAsync(db, last.Policy, last.Over, cancellation) is { WinRate: { } share, Interval: { } interval } result
+                ? new(share, interval, result.Judgments)
+                : null,
             AccuracyBefore = before,
             AccuracyAfter = after,
         };
@@ -136,24 +138,6 @@ public sealed class OverviewReader(
         {
             return (null, null); // A round without readable files has nothing to say here; its own page tells why.
         }
-    }
-
-    /// <summary>The comparisons that the newer policy's arrival asked for, between it and the older one.</summary>
-    private static async Task<BlindWinRate?> WinRateAsync(AnnotatorDbContext db, long policyId, long overId, CancellationToken cancellation)
-    {
-        var rankings = await db.Comparisons
-            .Where(c => c.PolicyId == policyId && c.Purpose == ComparisonPurpose.Evaluation
-                && c.Responses.Any(r => r.Response!.PolicyId == policyId) && c.Responses.Any(r => r.Response!.PolicyId == overId))
-            .SelectMany(c => db.Judgments.Where(j => j.ComparisonId == c.Id && !j.IsSuperseded && j.Verdict == Verdict.Ranked && j.Origin == JudgmentOrigin.Queue))
-            .Select(j => new { j.Ranking, New = j.Comparison!.Responses.First(r => r.Response!.PolicyId == policyId).Position })
-            .ToListAsync(cancellation);
-        if (rankings.Count < FewestForWinRate)
-        {
-            return null;
-        }
-
-        var wins = rankings.Sum(r => r.Ranking is { Length: > 1 } tiers ? tiers[0].Contains(r.New) ? 1 : 0 : 0.5);
-        return new(wins / rankings.Count, WinRate.Wilson(wins, rankings.Count), rankings.Count);
     }
 
     private async Task<StudioHealth> HealthAsync(AnnotatorDbContext db, long studyId, ProducerState stock, CancellationToken cancellation)

@@ -15,6 +15,8 @@ public static class PoliciesSetup
         builder.Services.AddSingleton<PolicyRegistry>();
         builder.Services.AddSingleton<PolicyLine>();
         builder.Services.AddSingleton<PolicyUpload>();
+        builder.Services.AddSingleton<PolicyOperations>();
+        builder.Services.AddTransient<PolicyExplorer>();
     }
 
     /// <summary><c>GET /api/policies/{hash}.zip</c>, for admins: the Hugging Face directory, streamed.</summary>

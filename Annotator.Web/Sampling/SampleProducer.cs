@@ -12,7 +12,7 @@ namespace Annotator.Web.Sampling;
 /// few seconds; nothing is held open while responses are sampled but the requests themselves.
 /// </summary>
 public sealed class SampleProducer(
-    StudyStock stock, ComparisonSampler comparisons, ModelProcess sampler, LiveFeed feed, TimeProvider clock, ILogger<SampleProducer> logger)
+    StudyStock stock, EvaluationStock evaluation, ComparisonSampler comparisons, ModelProcess sampler, LiveFeed feed, TimeProvider clock, ILogger<SampleProducer> logger)
     : BackgroundService
 {
     /// <summary>Comparisons sampled at once. The first of a new policy are few, so that they are there soon.</summary>
@@ -24,6 +24,7 @@ public sealed class SampleProducer(
     private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(30);
 
     private readonly ConcurrentDictionary<long, ProducerState> states = new();
+    private readonly ConcurrentDictionary<long, string?> evaluationFaults = new();
     private readonly Channel<bool> wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
     /// <summary>Prompts that nothing came of, with the policy that failed on them: they wait behind the others.</summary>
@@ -33,6 +34,9 @@ public sealed class SampleProducer(
 
     /// <summary>Looks in a row that brought nothing although something was wanted.</summary>
     private volatile int troubles;
+
+    /// <summary>Why no comparison between two policies comes of sampling, in a sentence for people; null if nothing is amiss.</summary>
+    public string? EvaluationFaultOf(long studyId) => evaluationFaults.GetValueOrDefault(studyId);
 
     /// <summary>What the producer is at in a study; each change is told as <see cref="ProducerStateChanged"/>.</summary>
     public ProducerState StateOf(long studyId) => states.GetValueOrDefault(studyId) ?? new(ProducerPhase.Unknown, 0, 0);
@@ -57,7 +61,7 @@ public sealed class SampleProducer(
                 inFlight?.Abandon(what.StudyId); // It would come too late: the new policy's responses are wanted.
                 wake.Writer.TryWrite(true);
                 break;
-            case ModelStateChanged { State.Phase: ModelPhase.Ready }:
+            case ModelStateChanged { State.Phase: ModelPhase.Ready } or PolicyAwaitsGate:
             case JudgmentCounted when troubles == 0:
                 wake.Writer.TryWrite(true);
                 break;
@@ -105,7 +109,10 @@ public sealed class SampleProducer(
             foreach (var next in await stock.StudiesAsync(stopping))
             {
                 studyId = next;
-                steps.Add(await LookAsync(studyId, stopping));
+                var step = await LookAsync(studyId, stopping);
+                steps.Add(step);
+                // What trains comes first, as long as there is something of both.
+                steps.Add(await LookAtEvaluationAsync(studyId, onlyIfEmpty: step != Step.Done, stopping));
             }
         }
         catch (Exception e) when (e is DbException or DbUpdateException or InvalidOperationException)
@@ -134,7 +141,7 @@ public sealed class SampleProducer(
             return Step.Done;
         }
 
-        await stock.RetireOlderAsync(view, stopping);
+        await stock.RetireOthersAsync(view, stopping);
         var (ready, target) = (view.Facts.Stock.Count, view.Facts.Target);
         if (view.Facts.Prompts.Count == 0)
         {
@@ -164,7 +171,7 @@ public sealed class SampleProducer(
         var prompts = await stock.PromptsAsync(promptIds, stopping);
         await using var batch = new BatchInFlight(view.StudyId, stopping);
         inFlight = batch;
-        var attempts = promptIds.Where(prompts.ContainsKey).Select(id => comparisons.SampleAsync(view, id, prompts[id], batch.Token)).ToList();
+        var attempts = promptIds.Where(prompts.ContainsKey).Select(id => comparisons.SampleAsync(view.Recipe, id, prompts[id], batch.Token)).ToList();
         var outcomes = await Task.WhenAll(attempts);
         inFlight = null;
         stopping.ThrowIfCancellationRequested();
@@ -180,6 +187,33 @@ public sealed class SampleProducer(
 
         SampledComparison[] sampled = [.. outcomes.Select(outcome => outcome.Sampled).OfType<SampledComparison>()];
         return sampled.Length > 0 ? await StoreAsync(view, sampled, stopping) : Explain(view, outcomes);
+    }
+
+    /// <summary>Fills the stock of comparisons between two policies by one batch.</summary>
+    private async Task<Step> LookAtEvaluationAsync(long studyId, bool onlyIfEmpty, CancellationToken stopping)
+    {
+        if (await evaluation.ReadAsync(studyId, stopping) is not { } view || (onlyIfEmpty && view.Facts.Stock.Count > 0)
+            || sampler.State.Phase != ModelPhase.Ready || StockPlan.Next(view.Facts) is not { Count: > 0 } wanted)
+        {
+            return Step.Done;
+        }
+
+        List<long> promptIds = [.. wanted.Take(FirstBatch)];
+        var prompts = await stock.PromptsAsync(promptIds, stopping);
+        await using var batch = new BatchInFlight(studyId, stopping);
+        inFlight = batch;
+        var outcomes = await Task.WhenAll(promptIds.Where(prompts.ContainsKey).Select(id => comparisons.SampleAsync(view.Recipe, id, prompts[id], batch.Token)));
+        inFlight = null;
+        stopping.ThrowIfCancellationRequested();
+        SampledComparison[] sampled = [.. outcomes.Select(outcome => outcome.Sampled).OfType<SampledComparison>()];
+        evaluationFaults[studyId] = batch.IsAbandoned || sampled.Length > 0 ? null : outcomes.FirstOrDefault()?.Fault;
+        if (sampled.Length == 0)
+        {
+            return batch.IsAbandoned ? Step.More : Step.Trouble;
+        }
+
+        await evaluation.AddAsync(view, sampled, stopping);
+        return Step.More;
     }
 
     private async Task<Step> StoreAsync(StockView view, SampledComparison[] sampled, CancellationToken stopping)

@@ -11,6 +11,7 @@ public static class SamplingSetup
         ArgumentNullException.ThrowIfNull(builder);
         builder.Services.TryAddSingleton<WriteGate>();
         builder.Services.AddSingleton<StudyStock>();
+        builder.Services.AddSingleton<EvaluationStock>();
         builder.Services.AddSingleton<ComparisonSampler>();
         builder.Services.AddSingleton<SampleProducer>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<SampleProducer>());

@@ -9,7 +9,7 @@ public sealed record StockFacts
     /// <summary>The newest policy.</summary>
     public required long PolicyId { get; init; }
 
-    /// <summary>The train prompts.</summary>
+    /// <summary>The prompts to sample for.</summary>
     public required IReadOnlyCollection<PromptToSample> Prompts { get; init; }
 
     /// <summary>How many comparisons of the newest policy each prompt has had; none where it is missing.</summary>
@@ -21,8 +21,8 @@ public sealed record StockFacts
     /// <summary>For each annotator at work, the prompts judged or on the desk under the newest policy: they won't come to them again.</summary>
     public required IReadOnlyList<IReadOnlySet<long>> Seen { get; init; }
 
-    /// <summary>How many comparisons are kept in stock: 20, or three for each annotator at work.</summary>
-    public int Target => TargetFor(Seen.Count);
+    /// <summary>How many comparisons are kept in stock: unless said otherwise 20, or three for each annotator at work.</summary>
+    public int Target { get => field > 0 ? field : TargetFor(Seen.Count); init; }
 
     /// <summary>The target with so many annotators at work.</summary>
     public static int TargetFor(int atWork) => Math.Max(20, 3 * atWork);

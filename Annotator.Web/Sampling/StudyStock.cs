@@ -7,11 +7,9 @@ using Microsoft.EntityFrameworkCore;
 namespace Annotator.Web.Sampling;
 
 /// <summary>What a study samples from and with, and the facts of its stock.</summary>
-/// <param name="Task">How many responses a comparison has, and how many judgments it wants.</param>
-public sealed record StockView(long StudyId, Policy Policy, StudySampling Sampling, StudyTask Task, StockFacts Facts);
-
-/// <summary>A prompt with the responses that were sampled for it in one request.</summary>
-public sealed record SampledComparison(long PromptId, long Seed, IReadOnlyList<SampledResponse> Responses);
+/// <param name="Policy">The serving policy.</param>
+/// <param name="Recipe">Who writes the responses: the serving policy, and the second one if there is one.</param>
+public sealed record StockView(long StudyId, Policy Policy, ComparisonRecipe Recipe, StockFacts Facts);
 
 /// <summary>The rows of a study's stock: read to plan, added to when responses have come.</summary>
 public sealed class StudyStock(IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, TimeProvider clock)
@@ -40,7 +38,7 @@ public sealed class StudyStock(IDbContextFactory<AnnotatorDbContext> contexts, W
         }
 
         var since = Now - AtWork;
-        var older = QueueOrder.OlderThan(policy.Number);
+        var (from, older) = (QueueOrder.Of(policy.Number), QueueOrder.OlderThan(policy.Number));
         var seen = await db.Users.Where(p => p.LastAnnotatingAt >= since)
             .Select(p => db.Judgments.Count(j => j.AnnotatorId == p.Id && j.PolicyId == policy.Id && !j.IsSuperseded))
             .ToListAsync(cancellation);
@@ -49,7 +47,8 @@ public sealed class StudyStock(IDbContextFactory<AnnotatorDbContext> contexts, W
         var enough = Math.Max(target, seen.DefaultIfEmpty().Max() + StockPlan.NewToEach + 2);
         var open = db.Comparisons.Where(c => c.StudyId == studyId && c.Purpose == ComparisonPurpose.Train && c.RetiredAt == null && c.OpenPlaces > 0);
         return !await open.AnyAsync(c => c.QueueOrder >= older && c.JudgmentCount == 0, cancellation)
-            && await open.Where(c => c.QueueOrder < older).Select(c => c.QueueOrder).Distinct().OrderBy(order => order).Take(enough).CountAsync(cancellation) == enough
+            && !await open.AnyAsync(c => c.QueueOrder < from && c.JudgmentCount == 0, cancellation)
+            && await open.Where(c => c.QueueOrder >= from && c.QueueOrder < older).Select(c => c.QueueOrder).Distinct().OrderBy(order => order).Take(enough).CountAsync(cancellation) == enough
             ? new(ProducerPhase.Stocked, enough, target)
             : null;
     }
@@ -58,7 +57,7 @@ public sealed class StudyStock(IDbContextFactory<AnnotatorDbContext> contexts, W
     public async Task<StockView?> ReadAsync(long studyId, CancellationToken cancellation)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellation);
-        var study = await db.Studies.AsNoTracking().Include(s => s.CurrentPolicy).SingleAsync(s => s.Id == studyId, cancellation);
+        var study = await db.Studies.AsNoTracking().Include(s => s.CurrentPolicy).Include(s => s.SecondPolicy).SingleAsync(s => s.Id == studyId, cancellation);
         if (study.CurrentPolicy is not { } policy)
         {
             return null;
@@ -78,7 +77,8 @@ public sealed class StudyStock(IDbContextFactory<AnnotatorDbContext> contexts, W
             .ToListAsync(cancellation);
         var seen = judged.Concat(onDesks).ToLookup(row => row.AnnotatorId, row => row.PromptId);
 
-        return new(studyId, policy, study.Sampling, study.Task, new StockFacts
+        var recipe = new ComparisonRecipe(study.SecondPolicy is { } second ? [policy, second] : [policy], study.Task.ResponsesPerComparison, study.Sampling);
+        return new(studyId, policy, recipe, new StockFacts
         {
             PolicyId = policy.Id,
             Prompts = await db.Prompts.Where(p => p.StudyId == studyId && p.Split == PromptSplit.Train && !p.IsPaused)
@@ -101,20 +101,23 @@ public sealed class StudyStock(IDbContextFactory<AnnotatorDbContext> contexts, W
             .ToDictionaryAsync(p => p.Id, p => p.Messages is { } messages ? TextOrMessages.FromMessages(messages) : p.Text, cancellation);
     }
 
-    /// <summary>Retires older policies' comparisons that came off a desk unjudged since the newest policy arrived.</summary>
-    public async Task RetireOlderAsync(StockView view, CancellationToken cancellation)
+    /// <summary>Retires other policies' comparisons that came off a desk unjudged since the serving policy began to serve.</summary>
+    public async Task RetireOthersAsync(StockView view, CancellationToken cancellation)
     {
         var now = Now;
         await using var db = await contexts.CreateDbContextAsync(cancellation);
         // Mostly there is nothing, and a look costs nobody the write lock.
-        if (await PolicyLine.OlderStock(db, view.StudyId, view.Policy.Number, now).AnyAsync(cancellation))
+        foreach (var left in PolicyLine.OthersStock(db, view.StudyId, view.Policy.Number, now))
         {
-            using var turn = await gate.EnterAsync(cancellation);
-            await PolicyLine.RetireOlderAsync(db, view.StudyId, view.Policy.Number, now, cancellation);
+            if (await left.AnyAsync(cancellation))
+            {
+                using var turn = await gate.EnterAsync(cancellation);
+                await left.ExecuteUpdateAsync(set => set.SetProperty(c => c.RetiredAt, now), cancellation);
+            }
         }
     }
 
-    /// <summary>Adds comparisons in one short transaction, unless a newer policy has come while they were sampled, or the study wants another number of responses.</summary>
+    /// <summary>Adds comparisons in one short transaction, unless another policy has come to serve while they were sampled, or the study wants another number of responses.</summary>
     /// <returns>Their ids; none if they were too late.</returns>
     public async Task<IReadOnlyList<long>> AddAsync(StockView view, IReadOnlyList<SampledComparison> sampled, CancellationToken cancellation)
     {
@@ -125,7 +128,7 @@ public sealed class StudyStock(IDbContextFactory<AnnotatorDbContext> contexts, W
         await using var transaction = await db.Database.BeginTransactionAsync(cancellation);
         // As it is now: the overlap, or a prompt's priority, may have been changed while responses were sampled.
         var study = await db.Studies.AsNoTracking().SingleOrDefaultAsync(s => s.Id == view.StudyId && s.CurrentPolicyId == view.Policy.Id, cancellation);
-        if (study is null || study.Task.ResponsesPerComparison != view.Task.ResponsesPerComparison)
+        if (study is null || study.Task.ResponsesPerComparison != view.Recipe.Responses)
         {
             return [];
         }
@@ -133,7 +136,7 @@ public sealed class StudyStock(IDbContextFactory<AnnotatorDbContext> contexts, W
         var promptIds = sampled.Select(one => one.PromptId).ToList();
         var priorities = await db.Prompts.Where(p => promptIds.Contains(p.Id)).ToDictionaryAsync(p => p.Id, p => p.Priority, cancellation);
         var comparisons = sampled.Where(one => priorities.ContainsKey(one.PromptId))
-            .Select(one => NewComparison(view, one, study.Task.Overlap, priorities[one.PromptId], now)).ToList();
+            .Select(one => New(one, view.StudyId, view.Policy, view.Recipe.Sampling, study.Task.Overlap, priorities[one.PromptId], now)).ToList();
         db.Comparisons.AddRange(comparisons);
         // Each addition cuts the stretches it falls into: those of people who are away would only grow in number.
         await db.SeenStretches.Where(s => s.StudyId == view.StudyId && !db.Users.Any(p => p.Id == s.AnnotatorId && p.LastAnnotatingAt >= now - AtWork))
@@ -143,18 +146,20 @@ public sealed class StudyStock(IDbContextFactory<AnnotatorDbContext> contexts, W
         return [.. comparisons.Select(c => c.Id)];
     }
 
-    private static Comparison NewComparison(StockView view, SampledComparison sampled, int overlap, int priority, DateTime now)
+    /// <summary>The rows of what was sampled.</summary>
+    /// <param name="owner">The policy whose place in the queue it takes.</param>
+    internal static Comparison New(SampledComparison sampled, long studyId, Policy owner, StudySampling sampling, int places, int priority, DateTime now)
     {
         var comparison = new Comparison
         {
-            StudyId = view.StudyId,
+            StudyId = studyId,
             PromptId = sampled.PromptId,
-            PolicyId = view.Policy.Id,
-            QueueOrder = QueueOrder.Of(view.Policy.Number, priority, sampled.PromptId),
-            OpenPlaces = overlap,
+            PolicyId = owner.Id,
+            QueueOrder = QueueOrder.Of(owner.Number, priority, sampled.PromptId),
+            OpenPlaces = places,
             CreatedAt = now,
         };
-        foreach (var (position, response) in sampled.Responses.Index())
+        foreach (var (position, (writer, response)) in sampled.Responses.Index())
         {
             comparison.Responses.Add(new ComparisonResponse
             {
@@ -162,12 +167,12 @@ public sealed class StudyStock(IDbContextFactory<AnnotatorDbContext> contexts, W
                 Response = new Response
                 {
                     PromptId = sampled.PromptId,
-                    PolicyId = view.Policy.Id,
+                    PolicyId = writer.Id,
                     Text = response.Text,
                     TokenIds = response.TokenIds?.ToArray(),
                     PromptTokenIds = response.PromptTokenIds?.ToArray(),
                     LogProbability = response.LogProbability,
-                    Sampling = view.Sampling,
+                    Sampling = sampling,
                     Seed = sampled.Seed,
                     FinishReason = response.FinishReason,
                     CreatedAt = now,

@@ -58,6 +58,15 @@ public sealed class DeskDatabase : IDbContextFactory<AnnotatorDbContext>, IDispo
         db.SaveChanges();
     }
 
+    /// <summary>From now on so many of what is handed out are comparisons between two policies.</summary>
+    public void Evaluate(double share)
+    {
+        using var db = CreateDbContext();
+        var study = db.Studies.Single(s => s.Id == StudyId);
+        study.Evaluation = study.Evaluation with { Share = share };
+        db.SaveChanges();
+    }
+
     public Prompt AddPrompt(string text, int priority = 0)
     {
         using var db = CreateDbContext();

@@ -150,6 +150,37 @@ public sealed class QueueTests : IDisposable
     }
 
     [Fact]
+    public async Task Comparisons_between_two_policies_come_at_their_rate_each_to_one_annotator_and_are_never_asked_again()
+    {
+        database.AddComparisons(150);
+        var old = database.AddComparisons(60, purpose: ComparisonPurpose.Evaluation);
+        database.Evaluate(0.25);
+        database.Ask(task => task with { Overlap = 2, RepeatRate = 0.1 });
+
+        for (var i = 0; i < 120; i++)
+        {
+            await JudgeAsync(ada, (await NextAsync(ada))!);
+        }
+
+        var between = database.Judgments().Where(j => old.Any(c => c.Id == j.ComparisonId)).ToList();
+        between.Count.ShouldBeInRange(15, 47, "99.9% of Binomial(120, 0.25)");
+        between.ShouldAllBe(j => j.Origin == JudgmentOrigin.Queue);
+        between.Select(j => j.ComparisonId).ShouldBeUnique();
+        foreach (var judgment in between)
+        {
+            database.Reread(judgment.ComparisonId).ShouldSatisfyAllConditions(c => c.JudgmentCount.ShouldBe(1), c => c.OpenPlaces.ShouldBe(0));
+        }
+
+        database.Evaluate(0.5);
+        for (var i = 0; i < 20; i++)
+        {
+            await JudgeAsync(ben, (await NextAsync(ben))!);
+        }
+
+        database.Judgments().Where(j => old.Any(c => c.Id == j.ComparisonId)).Select(j => j.ComparisonId).ShouldBeUnique("one judgment of each is enough");
+    }
+
+    [Fact]
     public async Task The_days_target_ends_the_day_unless_the_annotator_goes_on()
     {
         database.Ask(task => task with { DailyTarget = 2 });
@@ -204,6 +235,8 @@ public sealed class QueueTests : IDisposable
         database.Ask(task => task with { GoldRate = 0.4, RepeatRate = 0.4, DailyTarget = 1000, ShowsGoldFeedback = true });
         database.AddComparisons(60);
         database.AddComparisons(10, purpose: ComparisonPurpose.Gold);
+        database.AddComparisons(10, purpose: ComparisonPurpose.Evaluation);
+        database.Evaluate(0.15);
         var log = new CommandLog();
         var desk = database.NewDesk(log);
 

@@ -75,6 +75,53 @@ public sealed class SampleProducerTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_share_for_evaluation_is_sampled_from_two_policies_on_held_out_prompts_and_replaced_with_the_pair()
+    {
+        await using (var db = app.OpenDb())
+        {
+            (await db.Studies.SingleAsync(s => s.Id == studyId, Cancellation)).Evaluation = new() { Share = 0.1 };
+            db.Prompts.AddRange(Enumerable.Range(1, 5).Select(n => new Prompt { StudyId = studyId, Text = $"Held out {n}", Split = PromptSplit.Heldout, CreatedAt = DateTime.UtcNow }));
+            await db.SaveChangesAsync(Cancellation);
+        }
+
+        await app.PublishAsync(studyId, "hash-0");
+        await StockedAsync();
+        (await ComparisonsAsync()).ShouldAllBe(c => c.Purpose == ComparisonPurpose.Train, "there is nothing to compare the first policy with");
+
+        var next = await app.PublishAsync(studyId, "hash-1");
+        await Until.TrueAsync(async () => (await EvaluationsAsync()).Count(c => c.RetiredAt == null) == 8);
+        var between = await EvaluationsAsync();
+        between.ShouldAllBe(c => c.PolicyId == next.Id && c.OpenPlaces == 1 && c.Prompt!.Text.StartsWith("Held out"));
+        between.ShouldAllBe(c => c.Responses.Count == 2 && c.Responses.Select(r => r.Response!.Policy!.Hash).Distinct().Count() == 2);
+        between.Select(c => c.PromptId).Distinct().Count().ShouldBe(5);
+        server.Requests.Where(r => r.Prompt![0].Text!.StartsWith("Held out")).ShouldAllBe(r => r.N == 1);
+
+        await app.PublishAsync(studyId, "hash-2");
+        await Until.TrueAsync(async () => (await EvaluationsAsync()).Count(c => c.RetiredAt == null && c.Responses.Select(r => r.Response!.Policy!.Hash).Order().SequenceEqual(["hash-1", "hash-2"])) == 8);
+        (await EvaluationsAsync()).Where(c => c.PolicyId == next.Id).ShouldAllBe(c => c.RetiredAt != null, "nobody had judged them");
+    }
+
+    [Fact]
+    public async Task Two_policies_that_serve_together_write_half_of_each_comparison()
+    {
+        await app.PublishAsync(studyId, "hash-0");
+        await app.PublishAsync(studyId, "hash-1");
+        await using (var db = app.OpenDb())
+        {
+            await db.Studies.Where(s => s.Id == studyId).ExecuteUpdateAsync(set => set.SetProperty(s => s.SecondPolicyId, db.Policies.First(p => p.StudyId == studyId && p.Number == 0).Id), Cancellation);
+            await db.Comparisons.Where(c => c.StudyId == studyId).ExecuteUpdateAsync(set => set.SetProperty(c => c.RetiredAt, DateTime.UtcNow), Cancellation);
+        }
+
+        app.Services.GetRequiredService<LiveFeed>().Publish(new JudgmentCounted(studyId, 0));
+
+        await Until.TrueAsync(async () => (await ComparisonsAsync()).Count(c => c.RetiredAt == null) >= 20);
+        var both = (await ComparisonsAsync()).Where(c => c.RetiredAt == null && c.Responses.Select(r => r.Response!.PolicyId).Distinct().Count() == 2).ToList();
+        both.Count.ShouldBeGreaterThanOrEqualTo(12, "a batch that was on its way may be of one policy");
+        both.ShouldAllBe(c => c.Purpose == ComparisonPurpose.Train && c.Policy!.Hash == "hash-1");
+        both.Select(c => c.Responses.Single(r => r.Position == 0).Response!.PolicyId).Distinct().Count().ShouldBe(2, "which stands first tells nothing");
+    }
+
+    [Fact]
     public async Task Annotators_at_work_raise_the_stock_and_those_who_left_do_not()
     {
         await using (var db = app.OpenDb())
@@ -230,6 +277,13 @@ public sealed class SampleProducerTests : IAsyncLifetime
         await using var db = app.OpenDb();
         return await db.Comparisons.AsNoTracking().Include(c => c.Policy).Include(c => c.Responses).ThenInclude(r => r.Response)
             .Where(c => c.StudyId == studyId).ToListAsync(Cancellation);
+    }
+
+    private async Task<List<Comparison>> EvaluationsAsync()
+    {
+        await using var db = app.OpenDb();
+        return await db.Comparisons.AsNoTracking().Include(c => c.Prompt).Include(c => c.Responses).ThenInclude(r => r.Response!.Policy)
+            .Where(c => c.StudyId == studyId && c.Purpose == ComparisonPurpose.Evaluation).ToListAsync(Cancellation);
     }
 
     private static Person Annotator(string name, DateTime? lastSeen) =>

@@ -189,6 +189,12 @@ namespace Annotator.Web.Data.Migrations
 
                     b.HasIndex("PolicyId", "PromptId");
 
+                    b.HasIndex(new[] { "StudyId", "PolicyId" }, "IX_Comparisons_Evaluation")
+                        .HasFilter("\"Purpose\" = 1");
+
+                    b.HasIndex(new[] { "StudyId", "QueueOrder" }, "IX_Comparisons_EvaluationOpen")
+                        .HasFilter("\"Purpose\" = 1 AND \"RetiredAt\" IS NULL AND \"OpenPlaces\" > 0");
+
                     b.HasIndex(new[] { "StudyId", "QueueOrder" }, "IX_Comparisons_Gold")
                         .HasFilter("\"Purpose\" = 2 AND \"RetiredAt\" IS NULL");
 
@@ -548,6 +554,9 @@ namespace Annotator.Web.Data.Migrations
                         .ValueGeneratedOnAdd()
                         .HasColumnType("INTEGER");
 
+                    b.Property<bool>("AwaitsGate")
+                        .HasColumnType("INTEGER");
+
                     b.Property<DateTime>("CreatedAt")
                         .HasColumnType("TEXT");
 
@@ -842,6 +851,32 @@ namespace Annotator.Web.Data.Migrations
                         .IsRequired()
                         .HasColumnType("TEXT");
 
+                    b.Property<long?>("SecondPolicyId")
+                        .HasColumnType("INTEGER");
+
+                    b.ComplexProperty(typeof(Dictionary<string, object>), "Evaluation", "Annotator.Web.Data.Study.Evaluation#StudyEvaluation", b1 =>
+                        {
+                            b1.IsRequired();
+
+                            b1.Property<double?>("GateKl")
+                                .HasColumnType("REAL");
+
+                            b1.Property<double?>("GateWinRate")
+                                .HasColumnType("REAL");
+
+                            b1.Property<int?>("New")
+                                .HasColumnType("INTEGER");
+
+                            b1.Property<int?>("Old")
+                                .HasColumnType("INTEGER");
+
+                            b1.Property<int>("Pair")
+                                .HasColumnType("INTEGER");
+
+                            b1.Property<double>("Share")
+                                .HasColumnType("REAL");
+                        });
+
                     b.ComplexProperty(typeof(Dictionary<string, object>), "Sampling", "Annotator.Web.Data.Study.Sampling#StudySampling", b1 =>
                         {
                             b1.IsRequired();
@@ -904,6 +939,8 @@ namespace Annotator.Web.Data.Migrations
                     b.HasKey("Id");
 
                     b.HasIndex("CurrentPolicyId");
+
+                    b.HasIndex("SecondPolicyId");
 
                     b.ToTable("Studies");
                 });
@@ -1456,7 +1493,14 @@ namespace Annotator.Web.Data.Migrations
                         .HasForeignKey("CurrentPolicyId")
                         .OnDelete(DeleteBehavior.Restrict);
 
+                    b.HasOne("Annotator.Web.Data.Policy", "SecondPolicy")
+                        .WithMany()
+                        .HasForeignKey("SecondPolicyId")
+                        .OnDelete(DeleteBehavior.Restrict);
+
                     b.Navigation("CurrentPolicy");
+
+                    b.Navigation("SecondPolicy");
                 });
 
             modelBuilder.Entity("Annotator.Web.Data.Webhook", b =>

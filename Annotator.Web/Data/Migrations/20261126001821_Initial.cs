@@ -450,6 +450,7 @@ namespace Annotator.Web.Data.Migrations
                     Hash = table.Column<string>(type: "TEXT", nullable: false),
                     ParentId = table.Column<long>(type: "INTEGER", nullable: true),
                     RoundId = table.Column<long>(type: "INTEGER", nullable: true),
+                    AwaitsGate = table.Column<bool>(type: "INTEGER", nullable: false),
                     CreatedAt = table.Column<DateTime>(type: "TEXT", nullable: false)
                 },
                 constraints: table =>
@@ -478,7 +479,14 @@ namespace Annotator.Web.Data.Migrations
                     AutomaticRoundEvery = table.Column<int>(type: "INTEGER", nullable: true),
                     AutomaticRoundsADay = table.Column<int>(type: "INTEGER", nullable: true),
                     CurrentPolicyId = table.Column<long>(type: "INTEGER", nullable: true),
+                    SecondPolicyId = table.Column<long>(type: "INTEGER", nullable: true),
                     CreatedAt = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    Evaluation_GateKl = table.Column<double>(type: "REAL", nullable: true),
+                    Evaluation_GateWinRate = table.Column<double>(type: "REAL", nullable: true),
+                    Evaluation_New = table.Column<int>(type: "INTEGER", nullable: true),
+                    Evaluation_Old = table.Column<int>(type: "INTEGER", nullable: true),
+                    Evaluation_Pair = table.Column<int>(type: "INTEGER", nullable: false),
+                    Evaluation_Share = table.Column<double>(type: "REAL", nullable: false),
                     Sampling_MaxTokens = table.Column<int>(type: "INTEGER", nullable: false),
                     Sampling_Temperature = table.Column<double>(type: "REAL", nullable: false),
                     Sampling_TopK = table.Column<int>(type: "INTEGER", nullable: false),
@@ -502,6 +510,12 @@ namespace Annotator.Web.Data.Migrations
                     table.ForeignKey(
                         name: "FK_Studies_Policies_CurrentPolicyId",
                         column: x => x.CurrentPolicyId,
+                        principalTable: "Policies",
+                        principalColumn: "Id",
+                        onDelete: ReferentialAction.Restrict);
+                    table.ForeignKey(
+                        name: "FK_Studies_Policies_SecondPolicyId",
+                        column: x => x.SecondPolicyId,
                         principalTable: "Policies",
                         principalColumn: "Id",
                         onDelete: ReferentialAction.Restrict);
@@ -851,6 +865,18 @@ namespace Annotator.Web.Data.Migrations
                 column: "ResponseId");
 
             migrationBuilder.CreateIndex(
+                name: "IX_Comparisons_Evaluation",
+                table: "Comparisons",
+                columns: new[] { "StudyId", "PolicyId" },
+                filter: "\"Purpose\" = 1");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_Comparisons_EvaluationOpen",
+                table: "Comparisons",
+                columns: new[] { "StudyId", "QueueOrder" },
+                filter: "\"Purpose\" = 1 AND \"RetiredAt\" IS NULL AND \"OpenPlaces\" > 0");
+
+            migrationBuilder.CreateIndex(
                 name: "IX_Comparisons_Gold",
                 table: "Comparisons",
                 columns: new[] { "StudyId", "QueueOrder" },
@@ -1032,6 +1058,11 @@ namespace Annotator.Web.Data.Migrations
                 column: "CurrentPolicyId");
 
             migrationBuilder.CreateIndex(
+                name: "IX_Studies_SecondPolicyId",
+                table: "Studies",
+                column: "SecondPolicyId");
+
+            migrationBuilder.CreateIndex(
                 name: "IX_WebhookDeliveries_NextAttemptAt",
                 table: "WebhookDeliveries",
                 column: "NextAttemptAt",
@@ -1109,6 +1140,10 @@ namespace Annotator.Web.Data.Migrations
         {
             migrationBuilder.DropForeignKey(
                 name: "FK_Studies_Policies_CurrentPolicyId",
+                table: "Studies");
+
+            migrationBuilder.DropForeignKey(
+                name: "FK_Studies_Policies_SecondPolicyId",
                 table: "Studies");
 
             migrationBuilder.DropTable(
