@@ -50,6 +50,21 @@ internal static class LargeStudy
         Run(bulk, "PRAGMA wal_checkpoint(TRUNCATE)");
     }
 
+    /// <summary>Has one judgment in eight say the opposite, so that about a quarter of what two have judged is contested; and has comparisons say so.</summary>
+    public static void Disagree(AnnotatorDbContext db, long studyId)
+    {
+        ArgumentNullException.ThrowIfNull(db);
+        using var bulk = Bulk(db);
+        Run(bulk, $"""
+            UPDATE Judgments SET Ranking = '[[1],[0]]' WHERE StudyId = {studyId} AND (Id * 2654435761 >> 7) % 8 = 0;
+            UPDATE Comparisons AS c SET
+              LastJudgmentId = (SELECT max(j.Id) FROM Judgments j WHERE j.ComparisonId = c.Id),
+              Agreement = (SELECT CASE WHEN count(*) < 2 THEN 0 WHEN count(DISTINCT j.Ranking) = 1 THEN 1 ELSE 2 END FROM Judgments j WHERE j.ComparisonId = c.Id)
+            WHERE StudyId = {studyId};
+            """);
+        Run(bulk, "PRAGMA wal_checkpoint(TRUNCATE)");
+    }
+
     /// <summary>Copies the rows of a table that the condition names, so many times each; n counts the copies from 1.</summary>
     private static void Copy(SqliteConnection bulk, string table, int times, string where, params (string Column, string Value)[] changed)
     {

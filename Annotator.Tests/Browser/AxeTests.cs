@@ -15,7 +15,7 @@ public sealed class AxeTests(WebApp app, Fixtures.Browser browser) : IClassFixtu
     {
         await using var own = await WebApp.StartAsync();
         await using var page = await browser.OpenAsync(own);
-        foreach (var (path, title) in new[] { ("/sign-in", "Sign in"), ("/setup?token=none", "Another link"), ("/nothing/here", "Nothing here") })
+        foreach (var (path, title) in new[] { ("/sign-in", "Sign in"), ("/setup?token=none", "Another link"), ("/join?token=none", "This link no longer works"), ("/nothing/here", "Nothing here") })
         {
             await page.Page.GotoAsync(new Uri(own.Url, path).ToString());
             await Expect(page.Page.Locator("h1")).ToHaveTextAsync(title);
@@ -40,6 +40,9 @@ public sealed class AxeTests(WebApp app, Fixtures.Browser browser) : IClassFixtu
     [InlineData("/rounds/1", "Round 1")]
     [InlineData("/rounds/99", "No such round")]
     [InlineData("/dataset", "Dataset")]
+    [InlineData("/dataset/files", "Files")]
+    [InlineData("/dataset/comparisons/4711", "No such comparison")]
+    [InlineData("/people/work", "People's work")]
     [InlineData("/dataset/import", "Import")]
     [InlineData("/study", "Study settings")]
     [InlineData("/policies", "Policies")]

@@ -59,6 +59,8 @@ public sealed class ImportPageTests(WebApp app, Fixtures.Browser browser) : ICla
         Directory.EnumerateFiles(app.Data.Uploads).ShouldBeEmpty();
 
         await page.Page.GetByRole(AriaRole.Link, new() { Name = "Back to the dataset" }).ClickAsync();
+        await Expect(page.Page.GetByTestId("comparisons").Locator("li")).ToHaveCountAsync(2);
+        await page.Page.GetByRole(AriaRole.Link, new() { Name = "Files" }).ClickAsync();
         await Expect(page.Page.GetByTestId("trl-count")).ToHaveTextAsync("2");
         await page.Page.GetByTestId("other-format").SelectOptionAsync("hh-rlhf.jsonl");
         var download = await page.Page.RunAndWaitForDownloadAsync(() => page.Page.GetByTestId("download-other").ClickAsync());

@@ -66,11 +66,14 @@ public sealed class PeoplePageTests(WebApp app, Fixtures.Browser browser) : ICla
         await other.Page.GetByLabel("Password again").FillAsync("a password of my own");
         await other.Page.Keyboard.PressAsync("Enter");
         await other.ReadyAsync();
+        await Assertions.Expect(other.Page.Locator("h1")).ToHaveTextAsync("Overview");
+        await other.Page.GetByRole(AriaRole.Link, new() { Name = "Rounds", Exact = true }).ClickAsync();
         await Assertions.Expect(other.Page.Locator("h1")).ToHaveTextAsync("Rounds");
         await Assertions.Expect(other.Page.GetByRole(AriaRole.Heading, new() { Name = "Past rounds" })).ToBeVisibleAsync();
         await Assertions.Expect(other.Page.GetByTestId("start")).ToHaveCountAsync(0);
         await other.Page.GetByRole(AriaRole.Link, new() { Name = "Dataset" }).ClickAsync();
-        await Assertions.Expect(other.Page.GetByTestId("log-count")).ToBeVisibleAsync();
+        await Assertions.Expect(other.Page.Locator("h1")).ToHaveTextAsync("Dataset");
+        await Assertions.Expect(other.Page.GetByRole(AriaRole.Link, new() { Name = "Files" })).ToBeVisibleAsync();
         await Assertions.Expect(other.Page.GetByRole(AriaRole.Link, new() { Name = "Import" })).ToHaveCountAsync(0);
         other.Problems.ShouldBeEmpty();
 

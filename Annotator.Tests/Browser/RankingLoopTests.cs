@@ -64,7 +64,7 @@ public sealed class RankingLoopTests(Fixtures.Browser browser)
         await studio.Page.GetByTestId("start").ClickAsync();
         await Expect(studio.Page.GetByTestId("past")).ToContainTextAsync("Policy 1", new() { Timeout = Patience });
 
-        await studio.GoAsync("/dataset");
+        await studio.GoAsync("/dataset/files");
         var asGiven = (await DownloadAsync(studio, "download-ranking")).Where(line => line.GetProperty("completions").GetArrayLength() == 4).ToList();
         asGiven.Count.ShouldBe(rankings);
         asGiven.ShouldAllBe(line => line.GetProperty("ranking").EnumerateArray().Sum(tier => tier.GetArrayLength()) == 4);

@@ -45,7 +45,7 @@ public sealed class WholeLoopTests(Fixtures.Browser browser)
         }
 
         // Both exports, read back.
-        await studio.GoAsync("/dataset");
+        await studio.GoAsync("/dataset/files");
         var preferences = await DownloadAsync(studio, "download-trl");
         var log = await DownloadAsync(studio, "download-log");
 

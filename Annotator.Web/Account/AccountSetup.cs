@@ -49,7 +49,7 @@ public static class AccountSetup
             cookie.Events.OnRedirectToLogin = context => AnswerOrRedirect(context.HttpContext, StatusCodes.Status401Unauthorized, context.RedirectUri);
             // The start page is the desk; whoever has none looks at the studio.
             cookie.Events.OnRedirectToAccessDenied = context => AnswerOrRedirect(
-                context.HttpContext, StatusCodes.Status403Forbidden, context.Request.Path == "/" && context.HttpContext.User.IsInRole(Roles.Viewer) ? "/rounds" : null);
+                context.HttpContext, StatusCodes.Status403Forbidden, context.Request.Path == "/" && context.HttpContext.User.IsInRole(Roles.Viewer) ? "/overview" : null);
         });
         builder.Services.AddAuthorization();
         builder.Services.AddCascadingAuthenticationState();

@@ -212,5 +212,6 @@ internal sealed class ComparisonQueue(AnnotatorDbContext db, SideOrder order, lo
     }
 
     private IQueryable<Judgment> Own() =>
-        db.Judgments.Where(j => j.AnnotatorId == me && j.StudyId == study && !j.IsSuperseded && j.Verdict != Verdict.Withdrawn && j.Origin != JudgmentOrigin.Edit);
+        db.Judgments.Where(j => j.AnnotatorId == me && j.StudyId == study && !j.IsSuperseded && j.Verdict != Verdict.Withdrawn
+            && (j.Origin == JudgmentOrigin.Queue || j.Origin == JudgmentOrigin.Repeat));
 }

@@ -188,7 +188,7 @@ public sealed partial class Desk(
     /// <summary>What the annotator has answered in the study and what stands.</summary>
     private static IQueryable<Judgment> Own(AnnotatorDbContext db, Seat seat) =>
         db.Judgments.Where(j => j.AnnotatorId == seat.Person.Id && j.StudyId == seat.StudyId
-            && !j.IsSuperseded && j.Verdict != Verdict.Withdrawn && j.Origin != JudgmentOrigin.Edit);
+            && !j.IsSuperseded && j.Verdict != Verdict.Withdrawn && (j.Origin == JudgmentOrigin.Queue || j.Origin == JudgmentOrigin.Repeat));
 
     private async Task<ShownComparison?> ShowAsync(AnnotatorDbContext db, Lease? lease, CancellationToken cancel)
     {

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Annotator.Model.Preferences;
 using Microsoft.AspNetCore.Identity;
@@ -25,6 +26,7 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
     public DbSet<Draft> Drafts => Set<Draft>();
     public DbSet<Round> Rounds => Set<Round>();
     public DbSet<Import> Imports => Set<Import>();
+    public DbSet<LeftOutAnnotator> LeftOutAnnotators => Set<LeftOutAnnotator>();
     public DbSet<AuditEntry> AuditEntries => Set<AuditEntry>();
     public DbSet<AccountLink> AccountLinks => Set<AccountLink>();
     public DbSet<ApiKey> ApiKeys => Set<ApiKey>();
@@ -43,20 +45,30 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
     public override int SaveChanges(bool acceptAllChangesOnSuccess)
     {
         SayWhereFrom();
-        var opened = Opened();
+        var (opened, judged) = (Opened(), Judged());
         var saved = base.SaveChanges(acceptAllChangesOnSuccess);
         opened.ForEach(comparison => Database.ExecuteSql(CutStretches(comparison)));
+        if (judged.Count > 0)
+        {
+            Database.ExecuteSql(Summarize(judged));
+        }
+
         return saved;
     }
 
     public override async Task<int> SaveChangesAsync(bool acceptAllChangesOnSuccess, CancellationToken cancellationToken = default)
     {
         SayWhereFrom();
-        var opened = Opened();
+        var (opened, judged) = (Opened(), Judged());
         var saved = await base.SaveChangesAsync(acceptAllChangesOnSuccess, cancellationToken);
         foreach (var comparison in opened)
         {
             await Database.ExecuteSqlAsync(CutStretches(comparison), cancellationToken);
+        }
+
+        if (judged.Count > 0)
+        {
+            await Database.ExecuteSqlAsync(Summarize(judged), cancellationToken);
         }
 
         return saved;
@@ -93,6 +105,29 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
           AND NOT EXISTS (SELECT 1 FROM Judgments j WHERE j.AnnotatorId = s.AnnotatorId AND j.PolicyId = {opened.PolicyId} AND j.PromptId = {opened.PromptId}
             AND NOT j.IsSuperseded AND j.Verdict <> {(int)Verdict.Withdrawn});
         """;
+
+    /// <summary>The judgments that this save adds or changes; those of an import belong to no study yet and are looked at when it ends.</summary>
+    private List<Judgment> Judged() =>
+        [.. ChangeTracker.Entries<Judgment>().Where(entry => entry.State is EntityState.Added or EntityState.Modified && entry.Entity.StudyId > 0).Select(entry => entry.Entity)];
+
+    private static FormattableString Summarize(List<Judgment> judged) =>
+        Summarize("SELECT value FROM json_each({0})", JsonSerializer.Serialize(judged.Select(judgment => judgment.ComparisonId)));
+
+    /// <summary>Sets what comparisons say of their judgments: <see cref="Comparison.LastJudgmentId"/> and <see cref="Comparison.Agreement"/>.</summary>
+    /// <param name="comparisons">A query for their ids, of this code's own words, with a place for the argument.</param>
+    internal static FormattableString Summarize(string comparisons, object argument) => FormattableStringFactory.Create($"""
+        UPDATE Comparisons AS c SET
+          LastJudgmentId = (SELECT max(j.Id) FROM Judgments j WHERE j.ComparisonId = c.Id AND NOT j.IsSuperseded AND j.Verdict <> {(int)Verdict.Withdrawn}),
+          Agreement = CASE
+            WHEN EXISTS (SELECT 1 FROM Judgments j WHERE j.ComparisonId = c.Id AND NOT j.IsSuperseded AND j.Origin = {(int)JudgmentOrigin.Adjudication} AND j.Verdict <> {(int)Verdict.Withdrawn})
+            THEN {(int)ComparisonAgreement.Adjudicated}
+            ELSE (SELECT CASE WHEN count(*) < 2 THEN {(int)ComparisonAgreement.Unknown}
+                WHEN count(DISTINCT CASE WHEN json_array_length(j.Ranking) = 1 THEN 'tie' ELSE j.Verdict || coalesce(j.Ranking, '') END) = 1 THEN {(int)ComparisonAgreement.Agreed}
+                ELSE {(int)ComparisonAgreement.Contested} END
+              FROM Judgments j WHERE j.ComparisonId = c.Id AND NOT j.IsSuperseded AND j.Origin = {(int)JudgmentOrigin.Queue}
+                AND j.Verdict NOT IN ({(int)Verdict.Skipped}, {(int)Verdict.Withdrawn})) END
+        WHERE c.Id IN ({comparisons})
+        """, argument);
 
     protected override void OnModelCreating(ModelBuilder builder)
     {
@@ -148,6 +183,10 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
             // All of them: win rates and ratings.
             comparison.HasIndex(c => new { c.StudyId, c.PolicyId }, "IX_Comparisons_Evaluation").HasFilter("\"Purpose\" = 1");
             comparison.HasIndex(c => new { c.PolicyId, c.PromptId });
+            // What was judged, the newest first: of a study, of those that agree or do not, of a policy.
+            comparison.HasIndex(c => new { c.StudyId, c.LastJudgmentId }).HasFilter("\"LastJudgmentId\" IS NOT NULL");
+            comparison.HasIndex(c => new { c.StudyId, c.Agreement, c.LastJudgmentId }).HasFilter("\"LastJudgmentId\" IS NOT NULL");
+            comparison.HasIndex(c => new { c.PolicyId, c.LastJudgmentId }).HasFilter("\"LastJudgmentId\" IS NOT NULL");
             AsJson(comparison.Property(c => c.GoldRanking));
             comparison.HasMany(c => c.Responses).WithOne().HasForeignKey(r => r.ComparisonId);
         });
@@ -175,6 +214,13 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
             AsJson(judgment.Property(j => j.Reasons));
             AsJson(judgment.Property(j => j.Flags));
             AsJson(judgment.Property(j => j.Source));
+        });
+
+        builder.Entity<LeftOutAnnotator>(leftOut =>
+        {
+            leftOut.HasKey(l => new { l.StudyId, l.AnnotatorId });
+            leftOut.HasOne<Study>().WithMany().HasForeignKey(l => l.StudyId);
+            leftOut.HasOne<Person>().WithMany().HasForeignKey(l => l.AnnotatorId);
         });
 
         builder.Entity<Import>().HasOne(i => i.StartedBy).WithMany().HasForeignKey(i => i.StartedById).OnDelete(DeleteBehavior.Restrict);

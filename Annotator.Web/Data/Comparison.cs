@@ -24,6 +24,12 @@ public sealed class Comparison
     /// <summary>Annotators whose current judgment stands (not withdrawn; repeats aside); kept in the same transaction as the judgment.</summary>
     public int JudgmentCount { get; set; }
 
+    /// <summary>The newest judgment of it that stands, by which lists are ordered; null = nobody has judged it. Kept by the database context.</summary>
+    public long? LastJudgmentId { get; set; }
+
+    /// <summary>Whether its annotators agree. Kept by the database context.</summary>
+    public ComparisonAgreement Agreement { get; set; }
+
     /// <summary>
     /// How many more annotators may take it: the study's overlap, less standing judgments, less leases. Kept in the same
     /// transaction as these, so that the queue reads one index. Below 0 if the overlap was lowered since.
@@ -40,6 +46,20 @@ public sealed class Comparison
     public long? ImportId { get; set; }
 
     public required DateTime CreatedAt { get; set; }
+}
+
+/// <summary>Whether those who judged a comparison said the same (skips and repeats aside).</summary>
+public enum ComparisonAgreement
+{
+    /// <summary>Fewer than two have answered it.</summary>
+    Unknown = 0,
+    Agreed = 1,
+
+    /// <summary>At least two answers differ.</summary>
+    Contested = 2,
+
+    /// <summary>An admin's decision stands: <see cref="JudgmentOrigin.Adjudication"/>.</summary>
+    Adjudicated = 3,
 }
 
 /// <summary>What a comparison is for.</summary>

@@ -103,6 +103,12 @@ public enum JudgmentOrigin
 
     /// <summary>The annotator edited a response, which says that the edited one is better (<see cref="ComparisonPurpose.Edit"/>).</summary>
     Edit = 2,
+
+    /// <summary>
+    /// An admin's decision where annotators disagree. While it stands, rounds and exports of preferences take it in place of
+    /// all the annotators' judgments of the comparison; those stay in the log and in the statistics, which it is no part of.
+    /// </summary>
+    Adjudication = 3,
 }
 
 /// <summary>What is wrong with one response, beside where it stands in the ranking.</summary>

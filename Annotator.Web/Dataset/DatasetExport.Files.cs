@@ -54,7 +54,7 @@ public sealed partial class DatasetExport
         var people = await db.Users.AsNoTracking().ToDictionaryAsync(p => p.Id, p => p.Pseudonym, cancellation);
         var policies = await db.Policies.AsNoTracking().Where(p => p.StudyId == studyId).GroupBy(p => p.Hash)
             .Select(same => new { Hash = same.Key, Number = same.Min(p => p.Number) }).ToDictionaryAsync(p => p.Hash, p => $"policy-{p.Number}", cancellation);
-        await foreach (var judged in RoundSnapshot.Judged(db, studyId, after: 0, withTokens: false).AsAsyncEnumerable().WithCancellation(cancellation))
+        await foreach (var judged in RoundSnapshot.Judged(db, studyId, after: 0, withTokens: false, cancellation: cancellation))
         {
             if (RoundSelection.ReasonToLeaveOut(judged) is not (null or LeftOut.Tie or LeftOut.BothBad))
             {

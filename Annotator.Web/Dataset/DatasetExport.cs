@@ -44,9 +44,14 @@ public sealed partial class DatasetExport(IDbContextFactory<AnnotatorDbContext> 
     public async Task<DatasetCounts> CountAsync(CurrentPerson who, long studyId, CancellationToken cancellation = default)
     {
         who.RequireViewer();
+        return await CountAsync(studyId, cancellation);
+    }
+
+    internal async Task<DatasetCounts> CountAsync(long studyId, CancellationToken cancellation)
+    {
         await using var db = await contexts.CreateDbContextAsync(cancellation);
         var (current, pairs) = (new SelectionCounts(), 0);
-        await foreach (var judged in RoundSnapshot.Judged(db, studyId, after: 0, withTokens: false).AsAsyncEnumerable().WithCancellation(cancellation))
+        await foreach (var judged in RoundSnapshot.Judged(db, studyId, after: 0, withTokens: false, cancellation: cancellation))
         {
             current = current.With(judged.JudgmentId, RoundSelection.ReasonToLeaveOut(judged), PreferenceSplit.Train);
             pairs += PreferencePairs.Of(judged).Count();
@@ -62,30 +67,10 @@ public sealed partial class DatasetExport(IDbContextFactory<AnnotatorDbContext> 
         };
     }
 
-    /// <summary>The latest preferences, newest first.</summary>
-    /// <exception cref="NotAllowedException">Neither an admin nor a viewer.</exception>
-    public async Task<IReadOnlyList<TrlLine>> LatestAsync(CurrentPerson who, long studyId, int count, CancellationToken cancellation = default)
-    {
-        who.RequireViewer();
-        await using var db = await contexts.CreateDbContextAsync(cancellation);
-        var latest = new List<TrlLine>();
-        await foreach (var judged in RoundSnapshot.Judged(db, studyId, after: 0, withTokens: false).OrderByDescending(j => j.JudgmentId)
-            .AsAsyncEnumerable().WithCancellation(cancellation))
-        {
-            latest.AddRange(PreferencePairs.Of(judged));
-            if (latest.Count >= count)
-            {
-                break;
-            }
-        }
-
-        return [.. latest.Take(count)];
-    }
-
     private async IAsyncEnumerable<TrlLine> Pairs(long studyId, [EnumeratorCancellation] CancellationToken cancellation = default)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellation);
-        await foreach (var judged in RoundSnapshot.Judged(db, studyId, after: 0, withTokens: false).AsAsyncEnumerable().WithCancellation(cancellation))
+        await foreach (var judged in RoundSnapshot.Judged(db, studyId, after: 0, withTokens: false, cancellation: cancellation))
         {
             foreach (var line in PreferencePairs.Of(judged))
             {
@@ -97,7 +82,7 @@ public sealed partial class DatasetExport(IDbContextFactory<AnnotatorDbContext> 
     private async IAsyncEnumerable<PreferenceLine> RankingLines(long studyId, [EnumeratorCancellation] CancellationToken cancellation = default)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellation);
-        await foreach (var judged in RoundSnapshot.Judged(db, studyId, after: 0, withTokens: true).AsAsyncEnumerable().WithCancellation(cancellation))
+        await foreach (var judged in RoundSnapshot.Judged(db, studyId, after: 0, withTokens: true, cancellation: cancellation))
         {
             if (judged.Ranking is not null && RoundSelection.ReasonToLeaveOut(judged) is null or LeftOut.Tie)
             {
@@ -106,64 +91,88 @@ public sealed partial class DatasetExport(IDbContextFactory<AnnotatorDbContext> 
         }
     }
 
+    /// <summary>A row of the query is a response: rows of one judgment follow one another, so they are put together as they come.</summary>
     private async IAsyncEnumerable<JudgmentLogLine> Lines(long studyId, [EnumeratorCancellation] CancellationToken cancellation = default)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellation);
-        var lines = db.Judgments.AsNoTracking()
+        var rows = db.Judgments.AsNoTracking()
             .Where(j => j.StudyId == studyId)
-            .OrderBy(j => j.Id)
-            .Select(j => new { j.Source, Line = new JudgmentLogLine
+            .SelectMany(j => j.Comparison!.Responses, (j, r) => new
             {
-                Id = j.Id,
-                Comparison = j.ComparisonId,
-                Purpose = j.Comparison!.Purpose,
-                Annotator = j.Annotator!.Pseudonym,
-                CreatedAt = j.CreatedAt,
-                Origin = j.Origin,
-                GivenWith = j.GivenWithId,
-                Verdict = j.Verdict,
-                Ranking = j.Ranking,
-                Strength = j.Strength,
-                SkipReason = j.SkipReason,
-                Comment = j.Comment,
-                Reasons = j.Reasons,
-                Flags = JudgmentLogLine.InWords(j.Flags),
-                OrderUntouched = j.OrderUntouched ? true : null,
-                GoldRanking = j.Comparison.GoldRanking,
-                GoldCorrect = j.GoldCorrect,
-                SidesShown = j.SidesShown,
-                Seconds = j.Seconds,
-                GuidelinesVersion = j.GuidelinesVersion,
-                Supersedes = j.SupersedesId,
-                SupersededBy = db.Judgments.Where(later => later.SupersedesId == j.Id).Select(later => (long?)later.Id).FirstOrDefault(),
-                Prompt = new LogPrompt(j.Comparison.PromptId, j.Comparison.Prompt!.Text, j.Comparison.Prompt.Split, j.Comparison.Prompt.Messages),
-                Responses = j.Comparison.Responses
-                    .OrderBy(r => r.Position)
-                    .Select(r => new LogResponse
-                    {
-                        Position = r.Position,
-                        Id = r.ResponseId,
-                        Text = r.Response!.Text,
-                        TokenIds = r.Response.TokenIds,
-                        PromptTokenIds = r.Response.PromptTokenIds,
-                        LogProbability = r.Response.LogProbability,
-                        Policy = r.Response.Policy == null ? r.Response.SourcePolicy : r.Response.Policy.Hash,
-                        PolicyNumber = r.Response.Policy == null ? r.Response.SourcePolicyNumber : r.Response.Policy.Number,
-                        Temperature = r.Response.Sampling.Temperature,
-                        TopP = r.Response.Sampling.TopP,
-                        TopK = r.Response.Sampling.TopK,
-                        MaxTokens = r.Response.Sampling.MaxTokens,
-                        Seed = r.Response.Seed,
-                        FinishReason = r.Response.FinishReason,
-                        Author = r.Response.Author == null ? null : r.Response.Author.Pseudonym,
-                        EditedFrom = r.Response.EditedFromId,
-                        CreatedAt = r.Response.CreatedAt,
-                    })
-                    .ToList(),
-            } });
-        await foreach (var row in lines.AsAsyncEnumerable().WithCancellation(cancellation))
+                j.Id,
+                r.Position,
+                j.Source,
+                Line = new JudgmentLogLine
+                {
+                    Id = j.Id,
+                    Comparison = j.ComparisonId,
+                    Purpose = j.Comparison!.Purpose,
+                    Annotator = j.Annotator!.Pseudonym,
+                    CreatedAt = j.CreatedAt,
+                    Origin = j.Origin,
+                    GivenWith = j.GivenWithId,
+                    Verdict = j.Verdict,
+                    Ranking = j.Ranking,
+                    Strength = j.Strength,
+                    SkipReason = j.SkipReason,
+                    Comment = j.Comment,
+                    Reasons = j.Reasons,
+                    Flags = JudgmentLogLine.InWords(j.Flags),
+                    OrderUntouched = j.OrderUntouched ? true : null,
+                    GoldRanking = j.Comparison.GoldRanking,
+                    GoldCorrect = j.GoldCorrect,
+                    SidesShown = j.SidesShown,
+                    Seconds = j.Seconds,
+                    GuidelinesVersion = j.GuidelinesVersion,
+                    Supersedes = j.SupersedesId,
+                    SupersededBy = j.IsSuperseded ? db.Judgments.Where(later => later.SupersedesId == j.Id).Select(later => (long?)later.Id).FirstOrDefault() : null,
+                    Prompt = new LogPrompt(j.Comparison.PromptId, j.Comparison.Prompt!.Text, j.Comparison.Prompt.Split, j.Comparison.Prompt.Messages),
+                    Responses = Array.Empty<LogResponse>(),
+                },
+                Response = new LogResponse
+                {
+                    Position = r.Position,
+                    Id = r.ResponseId,
+                    Text = r.Response!.Text,
+                    TokenIds = r.Response.TokenIds,
+                    PromptTokenIds = r.Response.PromptTokenIds,
+                    LogProbability = r.Response.LogProbability,
+                    Policy = r.Response.Policy == null ? r.Response.SourcePolicy : r.Response.Policy.Hash,
+                    PolicyNumber = r.Response.Policy == null ? r.Response.SourcePolicyNumber : r.Response.Policy.Number,
+                    Temperature = r.Response.Sampling.Temperature,
+                    TopP = r.Response.Sampling.TopP,
+                    TopK = r.Response.Sampling.TopK,
+                    MaxTokens = r.Response.Sampling.MaxTokens,
+                    Seed = r.Response.Seed,
+                    FinishReason = r.Response.FinishReason,
+                    Author = r.Response.Author == null ? null : r.Response.Author.Pseudonym,
+                    EditedFrom = r.Response.EditedFromId,
+                    CreatedAt = r.Response.CreatedAt,
+                },
+            })
+            .OrderBy(row => row.Id).ThenBy(row => row.Position);
+        var (current, source, responses) = ((JudgmentLogLine?)null, (JudgmentSource?)null, new List<LogResponse>());
+        await foreach (var row in rows.AsAsyncEnumerable().WithCancellation(cancellation))
         {
-            yield return row.Source?.Log is { } ids ? row.Line.WithIds(ids) : row.Line;
+            if (current is not null && row.Id != current.Id)
+            {
+                yield return Whole(current, source, responses);
+                responses.Clear();
+            }
+
+            (current, source) = (row.Line, row.Source);
+            responses.Add(row.Response);
         }
+
+        if (current is not null)
+        {
+            yield return Whole(current, source, responses);
+        }
+    }
+
+    private static JudgmentLogLine Whole(JudgmentLogLine line, JudgmentSource? source, List<LogResponse> responses)
+    {
+        var whole = line with { Responses = [.. responses] };
+        return source?.Log is { } ids ? whole.WithIds(ids) : whole;
     }
 }

@@ -1,4 +1,5 @@
 using Annotator.Web.Data;
+using Annotator.Web.Dataset.Browsing;
 using Annotator.Web.Dataset.Importing;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -12,6 +13,8 @@ public static class DatasetSetup
         ArgumentNullException.ThrowIfNull(builder);
         builder.Services.AddSingleton<DatasetExport>();
         builder.Services.AddSingleton<DatasetArchive>();
+        builder.Services.AddSingleton<DatasetCounting>();
+        builder.Services.AddSingleton<DatasetBrowser>();
         builder.Services.AddSingleton<Uploads>();
         builder.Services.AddSingleton<LengthCheck>();
         builder.Services.AddSingleton<DatasetImport>();

@@ -13,9 +13,10 @@ public sealed class JudgmentDays(TimeProvider clock)
     private static readonly TimeSpan KeepFor = TimeSpan.FromHours(1);
     private readonly ConcurrentDictionary<(long Study, DateTime Start), (int Judgments, DateTime At)> over = new();
 
-    /// <summary>The study's standing judgments, edits aside; each query in these words can use the index on their time.</summary>
+    /// <summary>The study's standing judgments, edits and decisions aside; each query in these words can use the index on their time.</summary>
     internal static IQueryable<Judgment> Standing(AnnotatorDbContext db, long studyId) =>
-        db.Judgments.Where(j => j.StudyId == studyId && !j.IsSuperseded && j.Verdict != Verdict.Withdrawn && j.Origin != JudgmentOrigin.Edit);
+        db.Judgments.Where(j => j.StudyId == studyId && !j.IsSuperseded && j.Verdict != Verdict.Withdrawn
+            && j.Origin != JudgmentOrigin.Edit && j.Origin != JudgmentOrigin.Adjudication);
 
     /// <summary>The last days, today last.</summary>
     /// <param name="utcOffset">Of the reader's place: decides when a day begins.</param>

@@ -1,3 +1,5 @@
+using Annotator.Web.People.Work;
+
 namespace Annotator.Web.People;
 
 public static class PeopleSetup
@@ -6,5 +8,6 @@ public static class PeopleSetup
     {
         ArgumentNullException.ThrowIfNull(builder);
         builder.Services.AddSingleton<PeopleOperations>();
+        builder.Services.AddSingleton<PeopleWork>();
     }
 }

@@ -13,6 +13,12 @@ public sealed record JudgedComparison
     public required long JudgmentId { get; init; }
     public required long ComparisonId { get; init; }
     public JudgmentOrigin Origin { get; init; }
+
+    /// <summary>Nobody is to learn from its annotator in this study: <see cref="LeftOutAnnotator"/>.</summary>
+    public bool IsAnnotatorLeftOut { get; init; }
+
+    /// <summary>An admin's decision stands on the comparison: <see cref="JudgmentOrigin.Adjudication"/>.</summary>
+    public bool IsAdjudicated { get; init; }
     public required Verdict Verdict { get; init; }
 
     /// <summary>Tiers of positions, best first; null unless <see cref="Verdict.Ranked"/>.</summary>
@@ -83,6 +89,12 @@ public enum LeftOut
 
     /// <summary>The annotator judged the comparison a second time, to see whether the answer stays the same: the first one counts.</summary>
     Repeat,
+
+    /// <summary>Its annotator is left out of training in this study.</summary>
+    AnnotatorLeftOut,
+
+    /// <summary>An admin's decision on the comparison counts in its place.</summary>
+    Overruled,
 }
 
 /// <summary>
@@ -98,6 +110,8 @@ public static class RoundSelection
     {
         { Verdict: Verdict.Withdrawn } => LeftOut.Withdrawn,
         { Verdict: Verdict.Skipped } => LeftOut.Skipped,
+        { IsAnnotatorLeftOut: true, Origin: not JudgmentOrigin.Adjudication } => LeftOut.AnnotatorLeftOut,
+        { IsAdjudicated: true, Origin: not JudgmentOrigin.Adjudication } => LeftOut.Overruled,
         { Verdict: Verdict.BothBad } => LeftOut.BothBad,
         { Verdict: Verdict.NotRankable } => LeftOut.NotRankable,
         { Origin: JudgmentOrigin.Repeat } => LeftOut.Repeat,

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -33,8 +34,7 @@ public sealed class RoundSnapshot(IDbContextFactory<AnnotatorDbContext> contexts
     {
         var counts = new SelectionCounts();
         await using var db = await contexts.CreateDbContextAsync(cancellation);
-        await foreach (var judged in Judged(db, studyId, await AfterAsync(db, studyId, data, cancellation), withTokens: false)
-            .AsAsyncEnumerable().WithCancellation(cancellation))
+        await foreach (var judged in Judged(db, studyId, await AfterAsync(db, studyId, data, cancellation), withTokens: false, cancellation: cancellation))
         {
             counts = Counted(counts, judged, studyId);
             look?.Invoke(judged, RoundSelection.ReasonToLeaveOut(judged));
@@ -48,7 +48,7 @@ public sealed class RoundSnapshot(IDbContextFactory<AnnotatorDbContext> contexts
     {
         var counts = new SelectionCounts();
         await using var db = await contexts.CreateDbContextAsync(cancellation);
-        await foreach (var judged in Judged(db, studyId, afterJudgmentId, withTokens: false).AsAsyncEnumerable().WithCancellation(cancellation))
+        await foreach (var judged in Judged(db, studyId, afterJudgmentId, withTokens: false, cancellation: cancellation))
         {
             counts = Counted(counts, judged, studyId);
         }
@@ -70,7 +70,7 @@ public sealed class RoundSnapshot(IDbContextFactory<AnnotatorDbContext> contexts
         await using (var writer = new StreamWriter(directory.Preferences, append: false, new UTF8Encoding(false)) { NewLine = "\n" })
         {
             var after = await AfterAsync(db, studyId, data, cancellation);
-            await foreach (var judged in Judged(db, studyId, after, withTokens: true, reference).AsAsyncEnumerable().WithCancellation(cancellation))
+            await foreach (var judged in Judged(db, studyId, after, withTokens: true, reference, cancellation: cancellation))
             {
                 if (RoundSelection.ReasonToLeaveOut(judged) is null)
                 {
@@ -98,44 +98,74 @@ public sealed class RoundSnapshot(IDbContextFactory<AnnotatorDbContext> contexts
         return await JsonSerializer.DeserializeAsync<SelectionCounts>(file, CountsSpelling, cancellation);
     }
 
-    /// <summary>The study's current judgments with an id above <paramref name="after"/>, in the order they were made.</summary>
-    internal static IQueryable<JudgedComparison> Judged(AnnotatorDbContext db, long studyId, long after, bool withTokens, string? reference = null) =>
-        db.Judgments.AsNoTracking()
-            .Where(j => j.StudyId == studyId && !j.IsSuperseded && j.Id > after)
-            .OrderBy(j => j.Id)
-            .Select(j => new JudgedComparison
+    /// <summary>
+    /// The study's current judgments with an id above <paramref name="after"/>, in the order they were made. A row of the query is
+    /// a response: rows of one judgment follow one another, so they are put together as they come. Only of one annotator if
+    /// <paramref name="annotatorId"/> is given.
+    /// </summary>
+    internal static async IAsyncEnumerable<JudgedComparison> Judged(
+        AnnotatorDbContext db, long studyId, long after, bool withTokens, string? reference = null, string? annotatorId = null, [EnumeratorCancellation] CancellationToken cancellation = default)
+    {
+        var rows = db.Judgments.AsNoTracking()
+            .Where(j => j.StudyId == studyId && !j.IsSuperseded && j.Id > after && (annotatorId == null || j.AnnotatorId == annotatorId))
+            .SelectMany(j => j.Comparison!.Responses, (j, r) => new
             {
-                JudgmentId = j.Id,
-                ComparisonId = j.ComparisonId,
-                PolicyId = j.PolicyId,
-                JudgmentsOfComparison = j.Comparison!.JudgmentCount,
-                AnnotatorId = j.AnnotatorId,
-                CreatedAt = j.CreatedAt,
-                PromptId = j.PromptId,
-                Comment = j.Comment,
-                Origin = j.Origin,
-                Verdict = j.Verdict,
-                Ranking = j.Ranking,
-                Strength = j.Strength,
-                Source = j.Source,
-                Purpose = j.Comparison!.Purpose,
-                Prompt = j.Comparison.Prompt!.Text,
-                Messages = j.Comparison.Prompt.Messages,
-                PromptSplit = j.Comparison.Prompt.Split,
-                Responses = j.Comparison.Responses
-                    .OrderBy(r => r.Position)
-                    .Select(r => new JudgedResponse(
-                        r.Response!.Text,
-                        withTokens ? r.Response.TokenIds : null,
-                        withTokens ? r.Response.PromptTokenIds : null,
-                        r.Response.Policy == null ? r.Response.SourcePolicy : r.Response.Policy.Hash,
-                        reference == null ? null : r.Response.ReferenceLogProbabilities.Where(l => l.PolicyHash == reference).Select(l => (double?)l.LogProbability).FirstOrDefault())
-                    {
-                        Author = r.Response.AuthorId == null ? null : TextAuthor.Person,
-                        IsForeign = r.Response.PolicyId == null && r.Response.AuthorId == null,
-                    })
-                    .ToList(),
-            });
+                j.Id,
+                r.Position,
+                Judged = new JudgedComparison
+                {
+                    JudgmentId = j.Id,
+                    ComparisonId = j.ComparisonId,
+                    PolicyId = j.PolicyId,
+                    JudgmentsOfComparison = j.Comparison!.JudgmentCount,
+                    AnnotatorId = j.AnnotatorId,
+                    CreatedAt = j.CreatedAt,
+                    PromptId = j.PromptId,
+                    Comment = j.Comment,
+                    Origin = j.Origin,
+                    IsAnnotatorLeftOut = db.LeftOutAnnotators.Any(l => l.StudyId == j.StudyId && l.AnnotatorId == j.AnnotatorId),
+                    IsAdjudicated = j.Comparison.Agreement == ComparisonAgreement.Adjudicated,
+                    Verdict = j.Verdict,
+                    Ranking = j.Ranking,
+                    Strength = j.Strength,
+                    Source = j.Source,
+                    Purpose = j.Comparison.Purpose,
+                    Prompt = j.Comparison.Prompt!.Text,
+                    Messages = j.Comparison.Prompt.Messages,
+                    PromptSplit = j.Comparison.Prompt.Split,
+                    Responses = Array.Empty<JudgedResponse>(),
+                },
+                Response = new JudgedResponse(
+                    r.Response!.Text,
+                    withTokens ? r.Response.TokenIds : null,
+                    withTokens ? r.Response.PromptTokenIds : null,
+                    r.Response.Policy == null ? r.Response.SourcePolicy : r.Response.Policy.Hash,
+                    reference == null ? null : r.Response.ReferenceLogProbabilities.Where(l => l.PolicyHash == reference).Select(l => (double?)l.LogProbability).FirstOrDefault())
+                {
+                    Author = r.Response.AuthorId == null ? null : TextAuthor.Person,
+                    IsForeign = r.Response.PolicyId == null && r.Response.AuthorId == null,
+                },
+            })
+            .OrderBy(row => row.Id).ThenBy(row => row.Position);
+        JudgedComparison? current = null;
+        var responses = new List<JudgedResponse>();
+        await foreach (var row in rows.AsAsyncEnumerable().WithCancellation(cancellation))
+        {
+            if (current is not null && row.Id != current.JudgmentId)
+            {
+                yield return current with { Responses = [.. responses] };
+                responses.Clear();
+            }
+
+            current = row.Judged;
+            responses.Add(row.Response);
+        }
+
+        if (current is not null)
+        {
+            yield return current with { Responses = [.. responses] };
+        }
+    }
 
     private static async Task<long> AfterAsync(AnnotatorDbContext db, long studyId, RoundData data, CancellationToken cancellation) =>
         data == RoundData.All

@@ -58,6 +58,8 @@ public static class RoundWords
             LeftOut.IdenticalTexts => words["Between identical texts"],
             LeftOut.NotRankable => words["Not rankable"],
             LeftOut.Repeat => words["Asked once more, to see whether the answer stays the same"],
+            LeftOut.AnnotatorLeftOut => words["Of annotators who are left out of training"],
+            LeftOut.Overruled => words["Overruled by an admin's decision"],
             _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, null),
         };
     }
@@ -77,6 +79,8 @@ public static class RoundWords
             LeftOut.IdenticalTexts => words["{0:N0} between identical texts", count],
             LeftOut.NotRankable => words["{0:N0} not rankable", count],
             LeftOut.Repeat => count == 1 ? words["1 repeat"] : words["{0:N0} repeats", count],
+            LeftOut.AnnotatorLeftOut => words["{0:N0} of annotators left out", count],
+            LeftOut.Overruled => words["{0:N0} overruled by a decision", count],
             _ => words.Of(reason),
         };
     }

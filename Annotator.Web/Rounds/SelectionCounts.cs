@@ -46,6 +46,8 @@ public sealed record SelectionCounts
         Rounds.LeftOut.IdenticalTexts => $"{count} between identical texts",
         Rounds.LeftOut.NotRankable => $"{count} not rankable",
         Rounds.LeftOut.Repeat => count == 1 ? "1 repeat" : $"{count} repeats",
+        Rounds.LeftOut.AnnotatorLeftOut => $"{count} of annotators left out",
+        Rounds.LeftOut.Overruled => $"{count} overruled by an admin's decision",
         _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, null),
     };
 }

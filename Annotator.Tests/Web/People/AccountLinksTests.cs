@@ -25,7 +25,7 @@ public sealed class AccountLinksTests(WebApp app) : IClassFixture<WebApp>
         (await stranger.GetStringAsync(link.Path, Cancellation)).ShouldContain("ada1 invites you as viewer");
         (await WebApp.PostFormAsync(stranger, link.Path, form)).Headers.Location!.PathAndQuery.ShouldBe("/");
 
-        (await stranger.GetAsync("/", Cancellation)).Headers.Location!.ToString().ShouldBe("/rounds", "a viewer has no desk");
+        (await stranger.GetAsync("/", Cancellation)).Headers.Location!.ToString().ShouldBe("/overview", "a viewer has no desk");
         (await stranger.GetAsync("/dataset", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.OK);
         (await stranger.GetAsync("/people", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.Forbidden);
         (await People.ListAsync(admin, Cancellation)).Single(p => p.UserName == "vera").Role.ShouldBe(Roles.Viewer);
@@ -176,7 +176,7 @@ public sealed class AccountLinksTests(WebApp app) : IClassFixture<WebApp>
 
         using var client = await app.SignInAsync(vic);
 
-        foreach (var path in (string[])["/rounds", "/dataset"])
+        foreach (var path in (string[])["/overview", "/rounds", "/dataset", "/people/work"])
         {
             (await client.GetAsync(path, Cancellation)).StatusCode.ShouldBe(HttpStatusCode.OK, path);
         }

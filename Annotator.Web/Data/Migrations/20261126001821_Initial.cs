@@ -289,6 +289,8 @@ namespace Annotator.Web.Data.Migrations
                     Purpose = table.Column<int>(type: "INTEGER", nullable: false),
                     QueueOrder = table.Column<long>(type: "INTEGER", nullable: false),
                     JudgmentCount = table.Column<int>(type: "INTEGER", nullable: false),
+                    LastJudgmentId = table.Column<long>(type: "INTEGER", nullable: true),
+                    Agreement = table.Column<int>(type: "INTEGER", nullable: false),
                     OpenPlaces = table.Column<int>(type: "INTEGER", nullable: false),
                     GoldRanking = table.Column<string>(type: "TEXT", nullable: true),
                     RetiredAt = table.Column<DateTime>(type: "TEXT", nullable: true),
@@ -437,6 +439,25 @@ namespace Annotator.Web.Data.Migrations
                         principalTable: "AspNetUsers",
                         principalColumn: "Id",
                         onDelete: ReferentialAction.Restrict);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "LeftOutAnnotators",
+                columns: table => new
+                {
+                    StudyId = table.Column<long>(type: "INTEGER", nullable: false),
+                    AnnotatorId = table.Column<string>(type: "TEXT", nullable: false),
+                    At = table.Column<DateTime>(type: "TEXT", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_LeftOutAnnotators", x => new { x.StudyId, x.AnnotatorId });
+                    table.ForeignKey(
+                        name: "FK_LeftOutAnnotators_AspNetUsers_AnnotatorId",
+                        column: x => x.AnnotatorId,
+                        principalTable: "AspNetUsers",
+                        principalColumn: "Id",
+                        onDelete: ReferentialAction.Cascade);
                 });
 
             migrationBuilder.CreateTable(
@@ -889,6 +910,12 @@ namespace Annotator.Web.Data.Migrations
                 filter: "\"Purpose\" = 0 AND \"RetiredAt\" IS NULL AND \"OpenPlaces\" > 0");
 
             migrationBuilder.CreateIndex(
+                name: "IX_Comparisons_PolicyId_LastJudgmentId",
+                table: "Comparisons",
+                columns: new[] { "PolicyId", "LastJudgmentId" },
+                filter: "\"LastJudgmentId\" IS NOT NULL");
+
+            migrationBuilder.CreateIndex(
                 name: "IX_Comparisons_PolicyId_PromptId",
                 table: "Comparisons",
                 columns: new[] { "PolicyId", "PromptId" });
@@ -897,6 +924,18 @@ namespace Annotator.Web.Data.Migrations
                 name: "IX_Comparisons_PromptId",
                 table: "Comparisons",
                 column: "PromptId");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_Comparisons_StudyId_Agreement_LastJudgmentId",
+                table: "Comparisons",
+                columns: new[] { "StudyId", "Agreement", "LastJudgmentId" },
+                filter: "\"LastJudgmentId\" IS NOT NULL");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_Comparisons_StudyId_LastJudgmentId",
+                table: "Comparisons",
+                columns: new[] { "StudyId", "LastJudgmentId" },
+                filter: "\"LastJudgmentId\" IS NOT NULL");
 
             migrationBuilder.CreateIndex(
                 name: "IX_Drafts_AnnotatorId_UpdatedAt",
@@ -984,6 +1023,11 @@ namespace Annotator.Web.Data.Migrations
                 name: "IX_Leases_ExpiresAt",
                 table: "Leases",
                 column: "ExpiresAt");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_LeftOutAnnotators_AnnotatorId",
+                table: "LeftOutAnnotators",
+                column: "AnnotatorId");
 
             migrationBuilder.CreateIndex(
                 name: "IX_Policies_ParentId",
@@ -1127,6 +1171,14 @@ namespace Annotator.Web.Data.Migrations
                 onDelete: ReferentialAction.Cascade);
 
             migrationBuilder.AddForeignKey(
+                name: "FK_LeftOutAnnotators_Studies_StudyId",
+                table: "LeftOutAnnotators",
+                column: "StudyId",
+                principalTable: "Studies",
+                principalColumn: "Id",
+                onDelete: ReferentialAction.Cascade);
+
+            migrationBuilder.AddForeignKey(
                 name: "FK_Policies_Studies_StudyId",
                 table: "Policies",
                 column: "StudyId",
@@ -1184,6 +1236,9 @@ namespace Annotator.Web.Data.Migrations
 
             migrationBuilder.DropTable(
                 name: "Leases");
+
+            migrationBuilder.DropTable(
+                name: "LeftOutAnnotators");
 
             migrationBuilder.DropTable(
                 name: "ReferenceLogProbabilities");

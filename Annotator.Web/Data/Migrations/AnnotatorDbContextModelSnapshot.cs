@@ -147,6 +147,9 @@ namespace Annotator.Web.Data.Migrations
                         .ValueGeneratedOnAdd()
                         .HasColumnType("INTEGER");
 
+                    b.Property<int>("Agreement")
+                        .HasColumnType("INTEGER");
+
                     b.Property<DateTime>("CreatedAt")
                         .HasColumnType("TEXT");
 
@@ -157,6 +160,9 @@ namespace Annotator.Web.Data.Migrations
                         .HasColumnType("INTEGER");
 
                     b.Property<int>("JudgmentCount")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long?>("LastJudgmentId")
                         .HasColumnType("INTEGER");
 
                     b.Property<int>("OpenPlaces")
@@ -184,7 +190,16 @@ namespace Annotator.Web.Data.Migrations
 
                     b.HasIndex("PromptId");
 
+                    b.HasIndex("PolicyId", "LastJudgmentId")
+                        .HasFilter("\"LastJudgmentId\" IS NOT NULL");
+
                     b.HasIndex("PolicyId", "PromptId");
+
+                    b.HasIndex("StudyId", "LastJudgmentId")
+                        .HasFilter("\"LastJudgmentId\" IS NOT NULL");
+
+                    b.HasIndex("StudyId", "Agreement", "LastJudgmentId")
+                        .HasFilter("\"LastJudgmentId\" IS NOT NULL");
 
                     b.HasIndex(new[] { "StudyId", "PolicyId" }, "IX_Comparisons_Evaluation")
                         .HasFilter("\"Purpose\" = 1");
@@ -451,6 +466,24 @@ namespace Annotator.Web.Data.Migrations
                     b.HasIndex("AnnotatorId", "StudyId", "ExpiresAt");
 
                     b.ToTable("Leases");
+                });
+
+            modelBuilder.Entity("Annotator.Web.Data.LeftOutAnnotator", b =>
+                {
+                    b.Property<long>("StudyId")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("AnnotatorId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<DateTime>("At")
+                        .HasColumnType("TEXT");
+
+                    b.HasKey("StudyId", "AnnotatorId");
+
+                    b.HasIndex("AnnotatorId");
+
+                    b.ToTable("LeftOutAnnotators");
                 });
 
             modelBuilder.Entity("Annotator.Web.Data.Person", b =>
@@ -1365,6 +1398,21 @@ namespace Annotator.Web.Data.Migrations
                     b.Navigation("Annotator");
 
                     b.Navigation("Comparison");
+                });
+
+            modelBuilder.Entity("Annotator.Web.Data.LeftOutAnnotator", b =>
+                {
+                    b.HasOne("Annotator.Web.Data.Person", null)
+                        .WithMany()
+                        .HasForeignKey("AnnotatorId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+
+                    b.HasOne("Annotator.Web.Data.Study", null)
+                        .WithMany()
+                        .HasForeignKey("StudyId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
                 });
 
             modelBuilder.Entity("Annotator.Web.Data.Policy", b =>

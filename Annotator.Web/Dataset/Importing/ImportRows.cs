@@ -25,7 +25,7 @@ internal static class ImportRows
         {
             await db.Database.ExecuteSqlAsync($"""
                 UPDATE Comparisons SET JudgmentCount = (
-                  SELECT count(*) FROM Judgments j WHERE j.ComparisonId = Comparisons.Id AND NOT j.IsSuperseded AND j.Verdict <> {(int)Verdict.Withdrawn} AND j.Origin <> {(int)JudgmentOrigin.Repeat})
+                  SELECT count(*) FROM Judgments j WHERE j.ComparisonId = Comparisons.Id AND NOT j.IsSuperseded AND j.Verdict <> {(int)Verdict.Withdrawn} AND j.Origin NOT IN ({(int)JudgmentOrigin.Repeat}, {(int)JudgmentOrigin.Adjudication}))
                 WHERE Id IN (SELECT ComparisonId FROM Judgments WHERE StudyId = {staging})
                 """, cancellation);
         }
@@ -35,6 +35,7 @@ internal static class ImportRows
             await ReserveIdsAsync(db, staging, cancellation);
         }
 
+        await db.Database.ExecuteSqlAsync(AnnotatorDbContext.Summarize("SELECT ComparisonId FROM Judgments WHERE StudyId = {0}", staging), cancellation);
         await db.Judgments.Where(j => j.StudyId == staging).ExecuteUpdateAsync(set => set.SetProperty(j => j.StudyId, import.StudyId), cancellation);
         if (request.SamplePrompts)
         {

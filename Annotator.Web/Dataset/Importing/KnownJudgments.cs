@@ -46,7 +46,7 @@ internal sealed class KnownJudgments
 
     private async Task ReadContentsAsync(AnnotatorDbContext db, long studyId, CancellationToken cancellation)
     {
-        await foreach (var judged in RoundSnapshot.Judged(db, studyId, after: 0, withTokens: false).AsAsyncEnumerable().WithCancellation(cancellation))
+        await foreach (var judged in RoundSnapshot.Judged(db, studyId, after: 0, withTokens: false, cancellation: cancellation))
         {
             Contents.Add(ImportedLine.ContentOf(judged.PromptAsAsked, [.. judged.Responses.Select(response => response.Text)], judged.Verdict, judged.Ranking));
         }

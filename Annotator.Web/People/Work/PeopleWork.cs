@@ -1,0 +1,152 @@
+using Annotator.Model.Preferences;
+using Annotator.Web.Data;
+using Annotator.Web.Rounds;
+using Microsoft.EntityFrameworkCore;
+
+namespace Annotator.Web.People.Work;
+
+/// <summary>Somebody in the figures.</summary>
+/// <param name="Name">The user name for admins, the pseudonym for everybody else.</param>
+/// <param name="IsLeftOut">Nobody is to learn from their judgments: <see cref="LeftOutAnnotator"/>.</param>
+public sealed record PersonOfWork(string Name, string Pseudonym, bool IsLeftOut);
+
+/// <summary>The figures of a study as somebody may see them.</summary>
+/// <param name="Work">Null while they are counted for the first time.</param>
+/// <param name="At">When they were counted (UTC).</param>
+/// <param name="Newer">Ends when newer ones are there; null if these are up to date.</param>
+/// <param name="People">Everybody in them, by id.</param>
+public sealed record WorkView(StudyWork? Work, DateTime At, Task? Newer, IReadOnlyDictionary<string, PersonOfWork> People);
+
+/// <summary>What leaving an annotator's judgments out of training would change, or taking them in again.</summary>
+/// <param name="Judgments">Their current ones in the study.</param>
+/// <param name="Train">Of these, preferences that a round trains on.</param>
+/// <param name="Eval">Preferences that a round measures itself by.</param>
+/// <param name="OnlyTheirs">Comparisons that nobody else has judged: nothing would be left of them.</param>
+public sealed record LeaveOutPreview(int Judgments, int Train, int Eval, int OnlyTheirs);
+
+/// <summary>What people's judgments say of their work, and whose are left out of training.</summary>
+public sealed class PeopleWork : IDisposable
+{
+    private readonly IDbContextFactory<AnnotatorDbContext> contexts;
+    private readonly TimeProvider time;
+    private readonly StudyFigures<StudyWork> figures;
+
+    public PeopleWork(IDbContextFactory<AnnotatorDbContext> contexts, TimeProvider time)
+    {
+        (this.contexts, this.time) = (contexts, time);
+        figures = new(contexts, time, CountAsync);
+    }
+
+    /// <summary>The figures of a study.</summary>
+    /// <exception cref="NotAllowedException">Neither an admin nor a viewer.</exception>
+    public async Task<WorkView> ReadAsync(CurrentPerson who, long studyId, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(who);
+        who.RequireViewer();
+        var (work, at, newer) = await figures.ReadAsync(studyId, cancellation);
+        await using var db = await contexts.CreateDbContextAsync(cancellation);
+        var leftOut = await db.LeftOutAnnotators.Where(l => l.StudyId == studyId).Select(l => l.AnnotatorId).ToListAsync(cancellation);
+        var ids = work?.People.Select(person => person.AnnotatorId).ToList() ?? [];
+        var people = await db.Users.AsNoTracking().Where(p => ids.Contains(p.Id)).ToDictionaryAsync(
+            p => p.Id, p => new PersonOfWork(who.IsAdmin && p is { IsImported: false, DeletedAt: null } ? p.UserName! : p.Pseudonym, p.Pseudonym, leftOut.Contains(p.Id)), cancellation);
+        return new(work, at, newer, people);
+    }
+
+    /// <summary>What leaving somebody out would change; nothing is changed.</summary>
+    /// <exception cref="NotAllowedException">Not an admin.</exception>
+    public async Task<LeaveOutPreview> PreviewLeavingOutAsync(CurrentPerson by, long studyId, string annotatorId, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(by);
+        by.RequireAdmin();
+        await using var db = await contexts.CreateDbContextAsync(cancellation);
+        var counts = new SelectionCounts();
+        var judgments = 0;
+        await foreach (var judged in RoundSnapshot.Judged(db, studyId, after: 0, withTokens: false, annotatorId: annotatorId, cancellation: cancellation))
+        {
+            judgments += judged.Verdict == Verdict.Withdrawn ? 0 : 1;
+            counts = counts.With(
+                judged.JudgmentId,
+                RoundSelection.ReasonToLeaveOut(judged with { IsAnnotatorLeftOut = false }),
+                RoundSelection.IsForEvaluation(judged.Prompt, studyId) ? PreferenceSplit.Eval : PreferenceSplit.Train);
+        }
+
+        var alone = await db.Judgments.CountAsync(
+            j => j.AnnotatorId == annotatorId && j.StudyId == studyId && !j.IsSuperseded && j.Verdict == Verdict.Ranked && j.Origin == JudgmentOrigin.Queue && j.Comparison!.JudgmentCount == 1, cancellation);
+        return new(judgments, counts.Train, counts.Eval, alone);
+    }
+
+    /// <summary>Leaves somebody's judgments out of training, or takes them in again. Rounds that have their snapshot keep it.</summary>
+    /// <exception cref="NotAllowedException">Not an admin.</exception>
+    /// <exception cref="RefusedException">There is no such person or study.</exception>
+    public async Task SetLeftOutAsync(CurrentPerson by, long studyId, string annotatorId, bool leftOut, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(by);
+        by.RequireAdmin();
+        await using var db = await contexts.CreateDbContextAsync(cancellation);
+        await using var transaction = await db.Database.BeginTransactionAsync(cancellation);
+        var person = await db.Users.AsNoTracking().SingleOrDefaultAsync(p => p.Id == annotatorId, cancellation);
+        var study = await db.Studies.Where(s => s.Id == studyId).Select(s => s.Name).SingleOrDefaultAsync(cancellation);
+        if (person is null || study is null)
+        {
+            throw new RefusedException("That person or study is not there any more: reload the page.");
+        }
+
+        var there = await db.LeftOutAnnotators.SingleOrDefaultAsync(l => l.StudyId == studyId && l.AnnotatorId == annotatorId, cancellation);
+        if (leftOut == there is not null)
+        {
+            return;
+        }
+
+        var (now, name) = (time.GetUtcNow().UtcDateTime, person is { IsImported: false, DeletedAt: null } ? person.UserName : person.Pseudonym);
+        if (there is null)
+        {
+            db.LeftOutAnnotators.Add(new() { StudyId = studyId, AnnotatorId = annotatorId, At = now });
+        }
+        else
+        {
+            db.LeftOutAnnotators.Remove(there);
+        }
+
+        db.AuditEntries.Add(new()
+        {
+            PersonId = by.Id, Action = leftOut ? "study.leave-out" : "study.take-in", At = now,
+            Detail = leftOut ? $"{by.Name} left the judgments of {name} out of training in {study}." : $"{by.Name} took the judgments of {name} into training in {study} again.",
+        });
+        await db.SaveChangesAsync(cancellation);
+        await transaction.CommitAsync(cancellation);
+    }
+
+    public void Dispose() => figures.Dispose();
+
+    /// <summary>Reads the study once, comparison by comparison.</summary>
+    private async Task<StudyWork> CountAsync(long studyId, CancellationToken cancellation)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellation);
+        var count = new WorkCount();
+        var rows = db.Judgments.AsNoTracking()
+            .Where(j => j.StudyId == studyId && !j.IsSuperseded && j.Verdict != Verdict.Withdrawn && (j.Origin == JudgmentOrigin.Queue || j.Origin == JudgmentOrigin.Repeat))
+            .OrderBy(j => j.ComparisonId)
+            .Select(j => new { j.ComparisonId, Answer = new WorkAnswer(j.AnnotatorId, j.Verdict, j.Ranking, j.SidesShown, j.Seconds, j.CreatedAt, j.Origin == JudgmentOrigin.Repeat) });
+        var (current, answers) = (0L, new List<WorkAnswer>());
+        await foreach (var row in rows.AsAsyncEnumerable().WithCancellation(cancellation))
+        {
+            if (row.ComparisonId != current)
+            {
+                count.Add(answers);
+                (current, answers) = (row.ComparisonId, []);
+            }
+
+            answers.Add(row.Answer);
+        }
+
+        count.Add(answers);
+        // First answers: what was revised after the right one was told does not count.
+        foreach (var gold in await db.Judgments.Where(j => j.StudyId == studyId && j.GoldCorrect != null && j.SupersedesId == null)
+            .GroupBy(j => j.AnnotatorId).Select(own => new { own.Key, Correct = own.Count(j => j.GoldCorrect == true), Answered = own.Count() }).ToListAsync(cancellation))
+        {
+            count.AddGold(gold.Key, gold.Correct, gold.Answered);
+        }
+
+        return count.Result();
+    }
+}
