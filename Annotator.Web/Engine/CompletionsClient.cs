@@ -146,11 +146,11 @@ public sealed class CompletionsClient(HttpClient http, ModelProcess sampler)
         }
     }
 
-    private static IEnumerable<SampledPiece> TextPieces(string data) =>
-        Chunk(data, CompletionJson.Default.CompletionResponse).Choices.Select(choice => new SampledPiece(choice.Index, choice.Text, choice.FinishReason)).ToList();
+    private static List<SampledPiece> TextPieces(string data) =>
+        [.. Chunk(data, CompletionJson.Default.CompletionResponse).Choices.Select(choice => new SampledPiece(choice.Index, choice.Text, choice.FinishReason))];
 
-    private static IEnumerable<SampledPiece> ChatPieces(string data) =>
-        Chunk(data, CompletionJson.Default.ChatCompletionResponse).Choices.Select(choice => new SampledPiece(choice.Index, choice.Delta?.Content ?? "", choice.FinishReason)).ToList();
+    private static List<SampledPiece> ChatPieces(string data) =>
+        [.. Chunk(data, CompletionJson.Default.ChatCompletionResponse).Choices.Select(choice => new SampledPiece(choice.Index, choice.Delta?.Content ?? "", choice.FinishReason))];
 
     /// <summary>One event of a stream; a server in trouble says so among the events, since its status has gone out long ago.</summary>
     private static T Chunk<T>(string data, JsonTypeInfo<T> spelling)
