@@ -19,11 +19,12 @@ public static class CommandLine
           --policy DIR       on the first run: the policy to begin with, a Hugging Face directory
           --prompts FILE     on the first run: the prompts to begin with, lines of {"text": "…"} or {"messages": […]}
           --demo             fill a demo study with simulated annotators, clearly marked, to see everything at work
+          --allowedHosts H   the names by which browsers may ask for the app, with semicolons between; any unless said otherwise
           --Section:Key V    any setting of appsettings.json
           --help             this page
         """;
 
-    private static readonly HashSet<string> Options = new(StringComparer.OrdinalIgnoreCase) { "urls", "data", "policy", "prompts" };
+    private static readonly HashSet<string> Options = new(StringComparer.OrdinalIgnoreCase) { "urls", "data", "policy", "prompts", "allowedHosts" };
 
     /// <summary>Options that stand without a value.</summary>
     private static readonly HashSet<string> Switches = new(StringComparer.OrdinalIgnoreCase) { Demo.DemoSetup.Option };

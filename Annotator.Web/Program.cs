@@ -116,6 +116,7 @@ public static class Program
         builder.WebHost.UseStaticWebAssets();
         builder.UseDefaultUrl();
 
+        builder.AddProxy();
         builder.AddData();
         builder.AddLanguages();
         builder.AddShell();
@@ -139,6 +140,7 @@ public static class Program
         builder.AddApi();
 
         var app = builder.Build();
+        app.UseProxy();
         app.UseLanguages();
         app.UseShell();
         app.UseApiProblems();

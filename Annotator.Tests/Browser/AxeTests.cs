@@ -51,6 +51,11 @@ public sealed class AxeTests(WebApp app, Fixtures.Browser browser) : IClassFixtu
     [InlineData("/policies/explorer", "Let them write")]
     [InlineData("/evaluation", "Did it get better?")]
     [InlineData("/people", "People")]
+    [InlineData("/administration/api", "API")]
+    [InlineData("/administration/webhooks", "Webhooks")]
+    [InlineData("/administration/audit", "Audit")]
+    [InlineData("/administration/housekeeping", "Housekeeping")]
+    [InlineData("/administration/api/live", "Live events")]
     public async Task A_page_of_the_studio_is_for_everyone(string path, string title)
     {
         var admin = await app.CreateAdminAsync($"ada{path.Replace("/", "")}");

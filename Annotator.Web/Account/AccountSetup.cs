@@ -51,6 +51,7 @@ public static class AccountSetup
             cookie.Events.OnRedirectToAccessDenied = context => AnswerOrRedirect(
                 context.HttpContext, StatusCodes.Status403Forbidden, context.Request.Path == "/" && context.HttpContext.User.IsInRole(Roles.Viewer) ? "/overview" : null);
         });
+        builder.Services.AddAntiforgery(antiforgery => antiforgery.Cookie.SecurePolicy = CookieSecurePolicy.SameAsRequest);
         builder.Services.AddAuthorization();
         builder.Services.AddCascadingAuthenticationState();
         builder.Services.AddScoped<AuthenticationStateProvider, SignedInStillValid>();

@@ -20,7 +20,7 @@ internal static class ApiDocument
 
         **Creations** take an `Idempotency-Key`: for 24 hours, the same request with the same key is answered as the first was, and makes nothing.
 
-        **Live.** The SignalR hub at `/hubs/live` tells what happens as it happens: see [its reference](/reference/live). Webhooks tell it to
+        **Live.** The SignalR hub at `/hubs/live` tells what happens as it happens: see [its reference](/administration/api/live). Webhooks tell it to
         a server of yours.
         """;
 

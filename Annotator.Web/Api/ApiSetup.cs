@@ -37,6 +37,8 @@ public static class ApiSetup
 
         builder.Services.AddSingleton<ApiKeyOperations>();
         builder.Services.AddSingleton<Idempotency>();
+        builder.Services.AddSingleton<LiveStillValid>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<LiveStillValid>());
         builder.Services.ConfigureHttpJsonOptions(json =>
         {
             json.SerializerOptions.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower;
@@ -112,6 +114,7 @@ public static class ApiSetup
         api.MapRounds();
         api.MapPolicies();
         api.MapDataset();
+        api.MapDemo();
         api.MapPeople();
         api.MapKeys();
         api.MapAuditLog();

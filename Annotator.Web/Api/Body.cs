@@ -8,6 +8,8 @@ using Microsoft.Extensions.Options;
 
 namespace Annotator.Web.Api;
 
+#pragma warning disable CA1000 // The framework looks for these static members on the parameter's type.
+
 /// <summary>A JSON body, read strictly: a property that is not known is refused by name, not passed over.</summary>
 public sealed record Body<T>(T Value) : IEndpointParameterMetadataProvider
 {
@@ -62,6 +64,8 @@ public sealed record Patch<T>(JsonObject Changes, JsonSerializerOptions Json) : 
         }
     }
 }
+
+#pragma warning restore CA1000
 
 internal static partial class JsonBody
 {

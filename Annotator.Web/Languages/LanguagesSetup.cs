@@ -41,7 +41,7 @@ public static class LanguagesSetup
                 context.Response.Cookies.Append(
                     Cookie,
                     CookieRequestCultureProvider.MakeCookieValue(new RequestCulture(CultureInfo.GetCultureInfo(language))),
-                    new() { MaxAge = TimeSpan.FromDays(365), IsEssential = true, HttpOnly = true, SameSite = SameSiteMode.Lax });
+                    new() { MaxAge = TimeSpan.FromDays(365), IsEssential = true, HttpOnly = true, SameSite = SameSiteMode.Lax, Secure = context.Request.IsHttps });
             }
 
             return Results.LocalRedirect(LocalUrl.Or(returnUrl, "/"));

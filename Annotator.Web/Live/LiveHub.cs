@@ -22,9 +22,21 @@ public interface ILiveClient
 
 /// <summary>The feed for browsers and outside clients. A client that has connected asks to watch studies.</summary>
 [Authorize(Roles = $"{Roles.Admin},{Roles.Viewer},{Roles.Annotator}")]
-public sealed class LiveHub(IDbContextFactory<AnnotatorDbContext> contexts) : Hub<ILiveClient>
+public sealed class LiveHub(IDbContextFactory<AnnotatorDbContext> contexts, LiveConnections connections) : Hub<ILiveClient>
 {
     public const string Path = "/hubs/live";
+
+    public override Task OnConnectedAsync()
+    {
+        connections.Add(Context);
+        return base.OnConnectedAsync();
+    }
+
+    public override Task OnDisconnectedAsync(Exception? exception)
+    {
+        connections.Remove(Context);
+        return base.OnDisconnectedAsync(exception);
+    }
 
     /// <summary>From now on this connection hears what happens in the study.</summary>
     /// <exception cref="HubException">There is no such study.</exception>

@@ -7,6 +7,7 @@ public static class LiveSetup
     {
         ArgumentNullException.ThrowIfNull(builder);
         builder.Services.AddSingleton<LiveFeed>();
+        builder.Services.AddSingleton<LiveConnections>();
         builder.Services.AddSignalR();
         builder.Services.AddHostedService<LiveForwarder>();
     }

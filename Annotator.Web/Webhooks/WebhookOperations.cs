@@ -22,7 +22,7 @@ public sealed record DeliveryRow(
 
 /// <summary>What an admin does with webhooks.</summary>
 public sealed class WebhookOperations(
-    IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, WebhookQueue queue, IDataProtectionProvider protection, TimeProvider clock)
+    IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, WebhookWatch watch, IDataProtectionProvider protection, TimeProvider clock)
 {
     public const int MaxUrlLength = 500;
     private readonly IDataProtector protector = protection.CreateProtector("Annotator.Webhooks");
@@ -64,7 +64,7 @@ public sealed class WebhookOperations(
         }
 
         // What happened until now is not for the new one.
-        await queue.LookAtAllAsync(cancellation);
+        await watch.LookAtAllAsync(cancellation);
         var secret = WebhookSignature.NewSecret();
         using var turn = await gate.EnterAsync(cancellation);
         await using var db = await contexts.CreateDbContextAsync(cancellation);
@@ -100,7 +100,7 @@ public sealed class WebhookOperations(
     public async Task PingAsync(CurrentPerson by, long id, CancellationToken cancellation = default)
     {
         await ChangeAsync(by, id, webhook => Audit(by, "webhook.ping", $"{by.Name} tried the webhook {webhook.Url}."), cancellation);
-        await queue.AddAsync(id, "ping", new { }, cancellation);
+        await watch.AddAsync(id, "ping", new { }, cancellation);
     }
 
     /// <summary>Sends a message once more, at once.</summary>
@@ -118,7 +118,7 @@ public sealed class WebhookOperations(
             await db.SaveChangesAsync(cancellation);
         }
 
-        queue.Wake();
+        watch.Wake();
     }
 
     /// <summary>What is wrong with a webhook, in a sentence; null if nothing is.</summary>

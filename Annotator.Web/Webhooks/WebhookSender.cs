@@ -11,7 +11,7 @@ namespace Annotator.Web.Webhooks;
 /// delay that grows, then given up. A message may arrive twice if the app ends at the wrong moment: its id tells.
 /// </summary>
 public sealed partial class WebhookSender(
-    IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, WebhookQueue queue, WebhookOperations webhooks, TimeProvider clock, ILogger<WebhookSender> logger) : BackgroundService
+    IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, WebhookWatch watch, WebhookOperations webhooks, TimeProvider clock, ILogger<WebhookSender> logger) : BackgroundService
 {
     /// <summary>From one attempt to the next; after the last one a message is given up.</summary>
     public static IReadOnlyList<TimeSpan> Delays { get; } =
@@ -153,7 +153,7 @@ public sealed partial class WebhookSender(
         enough.CancelAfter(wait);
         try
         {
-            await queue.Wakes.ReadAsync(enough.Token);
+            await watch.Wakes.ReadAsync(enough.Token);
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {

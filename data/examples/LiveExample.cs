@@ -2,15 +2,18 @@ using Microsoft.AspNetCore.SignalR.Client;
 
 namespace Annotator.Examples;
 
-/// <summary>Hears what happens in a study, in .NET: <c>dotnet add package Microsoft.AspNetCore.SignalR.Client</c>.</summary>
+/// <summary>Hears what happens in a study: <c>dotnet add package Microsoft.AspNetCore.SignalR.Client</c>.</summary>
 public static class LiveExample
 {
     /// <param name="server"><c>http://127.0.0.1:5080</c></param>
     /// <param name="key">An API key with the scope <c>read</c>.</param>
-    public static async Task<HubConnection> WatchStudyAsync(Uri server, string key, long study, Action<RoundProgress> hear, CancellationToken cancellation)
+    public static async Task<HubConnection> WatchStudyAsync(
+        Uri server, string key, long study, Action<RoundProgress> hear, CancellationToken cancellation)
     {
         var connection = new HubConnectionBuilder()
-            .WithUrl(new Uri(server, "/hubs/live"), options => options.AccessTokenProvider = () => Task.FromResult<string?>(key))
+            .WithUrl(
+                new Uri(server, "/hubs/live"),
+                options => options.AccessTokenProvider = () => Task.FromResult<string?>(key))
             .WithAutomaticReconnect()
             .Build();
 
@@ -26,4 +29,5 @@ public static class LiveExample
 }
 
 /// <summary>One message of the hub; the others are alike.</summary>
-public sealed record RoundProgress(long StudyId, long RoundId, int Step, int Steps, IReadOnlyDictionary<string, double> Metrics);
+public sealed record RoundProgress(
+    long StudyId, long RoundId, int Step, int Steps, IReadOnlyDictionary<string, double> Metrics);

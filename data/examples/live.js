@@ -1,5 +1,5 @@
-// Hears what happens in a study, in a browser. Before it: <script src="http://127.0.0.1:5080/signalr/signalr.min.js"></script>
-// (or `npm install @microsoft/signalr`, and `import * as signalR from '@microsoft/signalr'`).
+// Hears what happens in a study. In a page of the app's own address, load /signalr/signalr.min.js before it;
+// in Node.js, `npm install @microsoft/signalr` and `import * as signalR from '@microsoft/signalr'`.
 async function watchStudy(server, key, study, hear) {
   const connection = new signalR.HubConnectionBuilder()
     .withUrl(`${server}/hubs/live`, { accessTokenFactory: () => key })   // an API key with the scope `read`

@@ -69,7 +69,7 @@ public sealed class WebhookTests(WebApp app) : IClassFixture<WebApp>
 
         for (var attempt = 1; attempt <= WebhookSender.Delays.Count + 1; attempt++)
         {
-            app.Services.GetRequiredService<WebhookQueue>().Wake();
+            app.Services.GetRequiredService<WebhookWatch>().Wake();
             await Until.TrueAsync(() => receiver.Messages.Count == attempt);
             await Until.TrueAsync(async () => (await Webhooks.DeliveriesAsync(grace.Current, made.Id, null, 1)).Single().Attempts == attempt);
             var delivery = (await Webhooks.DeliveriesAsync(grace.Current, made.Id, null, 1, Cancellation)).Single();
@@ -114,7 +114,7 @@ public sealed class WebhookTests(WebApp app) : IClassFixture<WebApp>
         await Until.TrueAsync(() => !receiver.Messages.IsEmpty, seconds: 30);
         JsonNode.Parse(receiver.Messages.Single().Body)!["type"]!.GetValue<string>().ShouldBe("round.ended");
         // And not again.
-        await own.Services.GetRequiredService<WebhookQueue>().LookAtAllAsync(Cancellation);
+        await own.Services.GetRequiredService<WebhookWatch>().LookAtAllAsync(Cancellation);
         await using var after = own.OpenDb();
         (await after.WebhookDeliveries.CountAsync(Cancellation)).ShouldBe(1);
     }
@@ -164,6 +164,6 @@ public sealed class WebhookTests(WebApp app) : IClassFixture<WebApp>
     {
         await using var db = app.OpenDb();
         await db.Studies.Where(s => s.Id == study).ExecuteUpdateAsync(set => set.SetProperty(s => s.JudgmentCount, count), Cancellation);
-        await app.Services.GetRequiredService<WebhookQueue>().LookAsync(study, Cancellation);
+        await app.Services.GetRequiredService<WebhookWatch>().LookAsync(study, Cancellation);
     }
 }

@@ -41,6 +41,6 @@ internal static class AuditEndpoints
     private static async Task<Ok<Page<AuditRow>>> ListAsync(ClaimsPrincipal user, [AsParameters] AuditQuery query, [AsParameters] PageOf page, AuditLog log, CancellationToken cancellation) =>
         TypedResults.Ok(page.Of(await log.ListAsync(CurrentPerson.From(user), query.Filter, page.After(), page.Size() + 1, cancellation), row => row.Id));
 
-    private static IResult Export(HttpContext http, string ending, [AsParameters] AuditQuery query, AuditLog log) => TypedResults.Stream(
+    private static PushStreamHttpResult Export(HttpContext http, string ending, [AsParameters] AuditQuery query, AuditLog log) => TypedResults.Stream(
         body => log.WriteAsync(CurrentPerson.From(http.User), query.Filter, ending, body, http.RequestAborted), AuditSetup.ContentType(ending), $"audit.{ending}");
 }

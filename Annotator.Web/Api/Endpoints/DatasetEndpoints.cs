@@ -42,7 +42,7 @@ internal static class DatasetEndpoints
     {
         var study = api.MapGroup("/studies/{study:long}").WithTags("Dataset");
         study.MapGet("/exports", ListAsync).Needs(ApiScopes.Read).WithSummary("The exports that can be had");
-        study.MapGet("/exports/{name}", ExportAsync).Needs(ApiScopes.Read).WithSummary("One export, streamed; `trl.jsonl`, `log.parquet`, …, or `trl.jsonl.zip` with card and checksum")
+        study.MapGet("/exports/{name}", ExportAsync).Needs(ApiScopes.Read).WithSummary("One export, streamed: trl.jsonl, log.parquet, …, or trl.jsonl.zip with card and checksum")
             .Produces(StatusCodes.Status200OK, contentType: "application/octet-stream");
         study.MapPost("/imports", ImportAsync).Needs(ApiScopes.Write).WithMetadata(new RequestSizeLimitAttribute(Uploads.Largest), new TakesAFile())
             .WithSummary("Import judgments: the file is the body. All of what it takes, or nothing");

@@ -5,6 +5,7 @@ using Annotator.Model.Preferences;
 using Annotator.Web.Data;
 using Annotator.Web.Rounds;
 using Annotator.Web.Studies;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace Annotator.Web.Api.Endpoints;
@@ -23,6 +24,19 @@ public sealed record RoundItem(
 /// <param name="Options">What differs from the app's defaults, by the names of <c>options.json</c>; <c>policy</c> and <c>reference</c> are the app's to set.</param>
 public sealed record NewRound(JsonObject? Options = null, RoundInit Init = RoundInit.Previous, RoundReference Reference = RoundReference.Sft, RoundData Data = RoundData.All);
 
+/// <summary>What a round started now would train on.</summary>
+/// <param name="Agreement">Krippendorff's α over the comparisons that two or more judged; null where it can't be told.</param>
+/// <param name="JudgedTwice">So many comparisons say so.</param>
+/// <param name="Seconds">How long a round with the app's defaults is likely to take; null before the first round.</param>
+public sealed record PreviewItem(
+    SelectionCounts Counts, IReadOnlyList<PolicyShare> ByPolicy, IReadOnlyList<AnnotatorShare> ByAnnotator, double? Agreement, int JudgedTwice, double? Seconds);
+
+/// <summary>Preferences on a policy's responses.</summary>
+public sealed record PolicyShare(int Policy, int Preferences);
+
+/// <summary>Preferences of an annotator.</summary>
+public sealed record AnnotatorShare(string Annotator, int Preferences);
+
 /// <summary>The steps of a round so far, by the names of <c>metrics.jsonl</c>.</summary>
 public sealed record RoundSteps(IReadOnlyList<RoundMetrics> Items);
 
@@ -33,6 +47,9 @@ internal static class RoundEndpoints
         var rounds = api.MapGroup("/studies/{study:long}/rounds").WithTags("Rounds");
         rounds.MapGet("", ListAsync).Needs(ApiScopes.Read).WithSummary("The study's rounds, the newest first");
         rounds.MapPost("", StartAsync).Needs(ApiScopes.Write).WithMetadata(new Creates()).WithSummary("Queue a round; it starts at once if none runs");
+        rounds.MapGet("/preview", PreviewAsync).Needs(ApiScopes.Write).WithSummary("What a round started now would train on, and for how long");
+        rounds.MapGet("/{number:int}/download", DownloadAsync).Needs(ApiScopes.Read).WithSummary("The round directory as a zip, streamed; with ?policies=true all that repeats it")
+            .Produces(StatusCodes.Status200OK, contentType: "application/zip");
         rounds.MapGet("/{number:int}", GetAsync).Needs(ApiScopes.Read).WithSummary("One round");
         rounds.MapGet("/{number:int}/metrics", MetricsAsync).Needs(ApiScopes.Read).WithSummary("The round's metrics, also while it runs");
         rounds.MapPost("/{number:int}/cancel", CancelAsync).Needs(ApiScopes.Write).WithSummary("Take it out of the queue, or stop it where it runs");
@@ -83,6 +100,12 @@ internal static class RoundEndpoints
         return await GetAsync(user, study, number, rounds, cancellation);
     }
 
+    private static async Task<Created<RoundItem>> RetryAsync(ClaimsPrincipal user, long study, int number, RoundOperations operations, RoundReader rounds, CancellationToken cancellation)
+    {
+        var round = await FindAsync(user, study, number, rounds, cancellation);
+        return await CreatedAsync(user, study, await operations.RetryAsync(CurrentPerson.From(user), round.Round.Id, cancellation), rounds, cancellation);
+    }
+
     private static async Task<NoContent> DeleteAsync(ClaimsPrincipal user, long study, int number, RoundOperations operations, RoundReader rounds, CancellationToken cancellation)
     {
         var round = await FindAsync(user, study, number, rounds, cancellation);
@@ -90,10 +113,24 @@ internal static class RoundEndpoints
         return TypedResults.NoContent();
     }
 
-    private static async Task<Created<RoundItem>> RetryAsync(ClaimsPrincipal user, long study, int number, RoundOperations operations, RoundReader rounds, CancellationToken cancellation)
+    private static async Task<Ok<PreviewItem>> PreviewAsync(
+        ClaimsPrincipal user, long study, RoundData? data, StudyOperations studies, RoundPreviewReader previews, CancellationToken cancellation)
     {
-        var round = await FindAsync(user, study, number, rounds, cancellation);
-        return await CreatedAsync(user, study, await operations.RetryAsync(CurrentPerson.From(user), round.Round.Id, cancellation), rounds, cancellation);
+        await studies.RequireAsync(user, study, cancellation);
+        var preview = await previews.ReadAsync(CurrentPerson.From(user), study, data ?? RoundData.All, cancellation);
+        return TypedResults.Ok(new PreviewItem(
+            preview.Counts, [.. preview.ByPolicy.Select(one => new PolicyShare(one.Policy, one.Preferences))], [.. preview.ByAnnotator.Select(one => new AnnotatorShare(one.Annotator, one.Preferences))],
+            preview.Agreement, preview.JudgedTwice, preview.Estimate(RoundOptions.AppDefaults("policy", "reference"))?.TotalSeconds));
+    }
+
+    private static async Task<PushStreamHttpResult> DownloadAsync(HttpContext http, long study, int number, bool? policies, RoundReader rounds, RoundArchive archive, CancellationToken cancellation)
+    {
+        var round = await FindAsync(http.User, study, number, rounds, cancellation);
+        var name = await archive.NameAsync(CurrentPerson.From(http.User), round.Round.Id, cancellation)
+            ?? throw ProblemException.NotFound($"Nothing of round {number} of study {study} is on the disk.");
+        // The end of each compressed file in a zip is written synchronously, whatever one does; it is a few bytes.
+        http.Features.GetRequiredFeature<IHttpBodyControlFeature>().AllowSynchronousIO = true;
+        return TypedResults.Stream(output => archive.WriteAsync(name, policies == true, output, http.RequestAborted), "application/zip", $"{name}.zip");
     }
 
     private static async Task<Created<RoundItem>> CreatedAsync(ClaimsPrincipal user, long study, long id, RoundReader rounds, CancellationToken cancellation)

@@ -1,6 +1,7 @@
 using System.Security.Claims;
 using Annotator.Web.Data;
 using Annotator.Web.Dataset;
+using Annotator.Web.Overview;
 using Annotator.Web.Rounds;
 using Annotator.Web.Studies;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -27,8 +28,9 @@ internal static class StudyEndpoints
         var studies = api.MapGroup("/studies").WithTags("Studies");
         studies.MapGet("", ListAsync).Needs(ApiScopes.Read).WithSummary("All studies");
         studies.MapGet("/{study:long}", GetAsync).Needs(ApiScopes.Read).WithSummary("One study with its settings");
-        studies.MapPatch("/{study:long}", ChangeAsync).Needs(ApiScopes.Write).WithSummary("Change settings: a JSON merge patch of `settings`");
+        studies.MapPatch("/{study:long}", ChangeAsync).Needs(ApiScopes.Write).WithSummary("Change settings: a JSON merge patch of the settings");
         studies.MapPut("/{study:long}/rule", RuleAsync).Needs(ApiScopes.Write).WithSummary("Set or lift the rule by which rounds start");
+        studies.MapGet("/{study:long}/overview", OverviewAsync).Needs(ApiScopes.Read).WithSummary("How the study stands: are people judging, is the stock full, did the last round help, is anything broken");
         studies.MapGet("/{study:long}/counts", CountAsync).Needs(ApiScopes.Read).WithSummary("What the study's judgments come to");
     }
 
@@ -60,6 +62,9 @@ internal static class StudyEndpoints
         await rounds.SetRuleAsync(CurrentPerson.From(user), study, rule.Value.AutomaticRoundEvery, rule.Value.AutomaticRoundsADay, cancellation);
         return TypedResults.Ok(rule.Value);
     }
+
+    private static async Task<Ok<StudyOverview>> OverviewAsync(ClaimsPrincipal user, long study, OverviewReader overview, CancellationToken cancellation) =>
+        TypedResults.Ok(await overview.ReadAsync(CurrentPerson.From(user), study, cancellation: cancellation) ?? throw NoStudy(study));
 
     private static async Task<Ok<DatasetCounts>> CountAsync(ClaimsPrincipal user, long study, StudyOperations studies, DatasetExport export, CancellationToken cancellation)
     {

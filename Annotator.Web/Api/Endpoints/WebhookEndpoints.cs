@@ -27,7 +27,7 @@ internal static class WebhookEndpoints
         webhooks.MapPost("", CreateAsync).WithMetadata(new Creates()).WithSummary("Add a webhook; the secret of its signatures is in the answer, this once");
         webhooks.MapPatch("/{webhook:long}", ChangeAsync).WithSummary("Pause a webhook, or let it go on");
         webhooks.MapDelete("/{webhook:long}", RemoveAsync).WithSummary("Remove a webhook");
-        webhooks.MapPost("/{webhook:long}/ping", PingAsync).WithSummary("Send a `ping`, to see whether it arrives");
+        webhooks.MapPost("/{webhook:long}/ping", PingAsync).WithSummary("Send a ping, to see whether it arrives");
         webhooks.MapGet("/{webhook:long}/deliveries", DeliveriesAsync).WithSummary("Its messages, the newest first");
         webhooks.MapPost("/{webhook:long}/deliveries/{delivery:long}/send", SendAsync).WithSummary("Send a message once more");
     }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Claims;
 using System.Text.Encodings.Web;
 using Annotator.Web.Data;
@@ -28,6 +29,9 @@ public sealed class ApiKeyAuthentication(
         return request.Path.StartsWithSegments(ApiSetup.Root) || (request.Path.StartsWithSegments(LiveHub.Path) && KeyOf(request) is not null);
     }
 
+    /// <summary>The value of <see cref="KeyClaim"/>.</summary>
+    public static string ClaimOf(long keyId) => string.Create(CultureInfo.InvariantCulture, $"key {keyId}");
+
     protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
     {
         if (KeyOf(Request) is not { } key)
@@ -43,7 +47,7 @@ public sealed class ApiKeyAuthentication(
         var identity = new ClaimsIdentity(Scheme);
         identity.AddClaim(new(ClaimTypes.NameIdentifier, found.PersonId));
         identity.AddClaim(new(ClaimTypes.Name, found.UserName));
-        identity.AddClaim(new(KeyClaim, $"key {found.Id}"));
+        identity.AddClaim(new(KeyClaim, ClaimOf(found.Id)));
         identity.AddClaims(found.Roles.Select(role => new Claim(ClaimTypes.Role, role)));
         identity.AddClaims(Scope.Of(found.Scopes).Select(scope => new Claim(ScopeClaim, Scope.Name(scope))));
         Context.Features.Set(new UsedKey(found.Id));

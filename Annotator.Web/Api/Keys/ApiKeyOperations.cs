@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Annotator.Web.Data;
+using Annotator.Web.Live;
 using Microsoft.EntityFrameworkCore;
 
 namespace Annotator.Web.Api.Keys;
@@ -18,7 +19,7 @@ public sealed record NewApiKey(long Id, string Key);
 public sealed record FoundApiKey(long Id, string PersonId, string UserName, ApiScopes Scopes, IReadOnlyList<string> Roles);
 
 /// <summary>Making, revoking and recognising keys.</summary>
-public sealed class ApiKeyOperations(IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, TimeProvider clock)
+public sealed class ApiKeyOperations(IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, LiveConnections connections, TimeProvider clock)
 {
     public const int MaxNameLength = 80;
     private const string Prefix = "ann_";
@@ -94,6 +95,7 @@ public sealed class ApiKeyOperations(IDbContextFactory<AnnotatorDbContext> conte
         key.RevokedAt = Now;
         db.AuditEntries.Add(new() { PersonId = by.Id, Action = "key.revoke", Detail = $"{by.Name} revoked the API key {key.Name} ({key.Start}…).", At = Now });
         await db.SaveChangesAsync(cancellation);
+        connections.End(user => user.HasClaim(ApiKeyAuthentication.KeyClaim, ApiKeyAuthentication.ClaimOf(id)));
     }
 
     /// <summary>What the key stands for; null if it is unknown, expired or revoked, or its person is locked out.</summary>

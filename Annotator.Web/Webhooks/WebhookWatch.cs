@@ -12,8 +12,8 @@ namespace Annotator.Web.Webhooks;
 /// only says "look": what there is to tell is found by comparing a study with the mark up to which it was told, so nothing
 /// is lost and nothing told twice, whenever the app ends.
 /// </summary>
-public sealed partial class WebhookQueue(
-    IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, LiveFeed feed, TimeProvider clock, ILogger<WebhookQueue> logger) : BackgroundService
+public sealed partial class WebhookWatch(
+    IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, LiveFeed feed, TimeProvider clock, ILogger<WebhookWatch> logger) : BackgroundService
 {
     private readonly Channel<long> looks = Channel.CreateUnbounded<long>();
     private readonly Channel<bool> wakes = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
@@ -133,7 +133,7 @@ public sealed partial class WebhookQueue(
         var mark = known ?? new() { StudyId = studyId };
         var webhooks = await db.Webhooks.AsNoTracking().Where(w => !w.IsPaused && (w.StudyId == null || w.StudyId == studyId)).ToListAsync(cancellation);
         var rounds = await db.Rounds.AsNoTracking().Include(r => r.ResultPolicy)
-            .Where(r => r.StudyId == studyId && r.EndedAt != null && (mark.RoundEndedAt == null || r.EndedAt > mark.RoundEndedAt)).OrderBy(r => r.EndedAt).ToListAsync(cancellation);
+            .Where(r => r.StudyId == studyId && r.EndedAt != null && r.State != RoundState.Deleted && (mark.RoundEndedAt == null || r.EndedAt > mark.RoundEndedAt)).OrderBy(r => r.EndedAt).ToListAsync(cancellation);
         var judged = webhooks.Where(w => w.Events.HasFlag(WebhookEvents.Judgments) && study.JudgmentCount / w.JudgmentsEvery > mark.JudgmentCount / w.JudgmentsEvery).ToList();
         var promoted = study.CurrentPolicyId != mark.PolicyId;
         if (known is not null && rounds.Count == 0 && judged.Count == 0 && !promoted)
