@@ -113,6 +113,7 @@ public static class ApiSetup
         api.MapJudging();
         api.MapRounds();
         api.MapPolicies();
+        api.MapEvaluation();
         api.MapDataset();
         api.MapDemo();
         api.MapPeople();

@@ -17,7 +17,7 @@ public sealed partial class EveryEndpointTests(WebApp app) : IClassFixture<WebAp
 {
     private static readonly CancellationToken Cancellation = TestContext.Current.CancellationToken;
 
-    private sealed record Endpoint(HttpMethod Method, string Path, ApiScopes Scope, bool TakesJson, bool TakesAFile)
+    private sealed record Endpoint(HttpMethod Method, string Path, ApiScopes Scope, bool TakesJson, bool TakesAFile, long Largest)
     {
         public override string ToString() => $"{Method} {Path}";
     }
@@ -30,7 +30,7 @@ public sealed partial class EveryEndpointTests(WebApp app) : IClassFixture<WebAp
             .SelectMany(endpoint => endpoint.Metadata.GetRequiredMetadata<HttpMethodMetadata>().HttpMethods.Select(method => new Endpoint(
                 new(method), Place().Replace(Path(endpoint), place => place.Groups["name"].Value switch { "ending" => "csv", "name" => "trl.jsonl", _ => "1" }),
                 endpoint.Metadata.GetMetadata<NeedsScope>()?.Scope ?? ApiScopes.None,
-                endpoint.Metadata.GetMetadata<IAcceptsMetadata>() is not null, endpoint.Metadata.OfType<object>().Any(m => m.GetType().Name == "TakesAFile")))),
+                endpoint.Metadata.GetMetadata<IAcceptsMetadata>() is not null, endpoint.Metadata.OfType<object>().Any(m => m.GetType().Name == "TakesAFile"), endpoint.Metadata.GetRequiredMetadata<IRequestSizeLimitMetadata>().MaxRequestBodySize!.Value))),
     ];
 
     [Fact]
@@ -131,7 +131,7 @@ public sealed partial class EveryEndpointTests(WebApp app) : IClassFixture<WebAp
 
         foreach (var endpoint in Endpoints.Where(endpoint => endpoint.TakesAFile))
         {
-            using var request = new HttpRequestMessage(endpoint.Method, $"{endpoint.Path}?name=large.jsonl") { Content = new EndlessContent() };
+            using var request = new HttpRequestMessage(endpoint.Method, $"{endpoint.Path}?name=large.jsonl") { Content = new EndlessContent(endpoint.Largest + 1) };
             request.Headers.ExpectContinue = true;
             (await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Cancellation)).StatusCode.ShouldBe(HttpStatusCode.RequestEntityTooLarge);
         }
@@ -180,7 +180,7 @@ public sealed partial class EveryEndpointTests(WebApp app) : IClassFixture<WebAp
     private static partial Regex Place();
 
     /// <summary>Says that it is larger than any file may be, and would go on for ever.</summary>
-    private sealed class EndlessContent : HttpContent
+    private sealed class EndlessContent(long says) : HttpContent
     {
         protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
         {
@@ -192,7 +192,7 @@ public sealed partial class EveryEndpointTests(WebApp app) : IClassFixture<WebAp
 
         protected override bool TryComputeLength(out long length)
         {
-            length = Annotator.Web.Dataset.Importing.Uploads.Largest + 1;
+            length = says;
             return true;
         }
     }

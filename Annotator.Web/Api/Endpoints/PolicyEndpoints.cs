@@ -5,6 +5,7 @@ using Annotator.Web.Rounds;
 using Annotator.Web.Studies;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
 
 namespace Annotator.Web.Api.Endpoints;
 
@@ -12,6 +13,9 @@ namespace Annotator.Web.Api.Endpoints;
 /// <param name="Round">The number of the round that made it; null for policy 0.</param>
 /// <param name="Serves">The study samples from it.</param>
 public sealed record PolicyItem(int Number, string Hash, int? Parent, int? Round, bool Serves, DateTime CreatedAt);
+
+/// <summary>Which policy serves beside the serving one; null = none.</summary>
+public sealed record ServeBeside(int? Number);
 
 internal static class PolicyEndpoints
 {
@@ -22,6 +26,46 @@ internal static class PolicyEndpoints
         policies.MapGet("/{number:int}", GetAsync).Needs(ApiScopes.Read).WithSummary("One policy");
         policies.MapGet("/{number:int}/download", DownloadAsync).Needs(ApiScopes.Read).WithSummary("The Hugging Face directory as a zip, streamed")
             .Produces(StatusCodes.Status200OK, contentType: "application/zip");
+        policies.MapPost("", ImportAsync).Needs(ApiScopes.Write).WithMetadata(new RequestSizeLimitAttribute(PolicyUpload.LargestMegabytes * 1024 * 1024), new TakesAFile())
+            .WithSummary("Import a Hugging Face directory: its zip is the body. It serves once it is promoted");
+        policies.MapPost("/{number:int}/serve", ServeAsync).Needs(ApiScopes.Write).WithSummary("Promote a policy, or roll back to it");
+        policies.MapPut("/beside", BesideAsync).Needs(ApiScopes.Write).WithSummary("Let a second policy serve beside the serving one, or none");
+    }
+
+    private static async Task<Created<PolicyItem>> ImportAsync(
+        HttpContext http, long study, string name, StudyOperations studies, RoundReader rounds, PolicyOperations operations, CancellationToken cancellation)
+    {
+        await studies.RequireAsync(http.User, study, cancellation);
+        if (http.Request.ContentLength > PolicyUpload.LargestMegabytes * 1024 * 1024)
+        {
+            throw new ProblemException(StatusCodes.Status413PayloadTooLarge, $"A policy may have {PolicyUpload.LargestMegabytes} MB at most.");
+        }
+
+        var policy = await operations.ImportAsync(CurrentPerson.From(http.User), study, name, http.Request.Body, cancellation);
+        return TypedResults.Created($"{ApiSetup.Root}/studies/{study}/policies/{policy.Number}", await FindAsync(http.User, study, policy.Number, studies, rounds, cancellation));
+    }
+
+    private static async Task<Ok<PolicyItem>> ServeAsync(
+        ClaimsPrincipal user, long study, int number, StudyOperations studies, RoundReader rounds, PolicyOperations operations, CancellationToken cancellation)
+    {
+        await operations.ServeAsync(CurrentPerson.From(user), await IdAsync(user, study, number, studies, rounds, cancellation), cancellation);
+        return TypedResults.Ok(await FindAsync(user, study, number, studies, rounds, cancellation));
+    }
+
+    private static async Task<Ok<ServeBeside>> BesideAsync(
+        ClaimsPrincipal user, long study, Body<ServeBeside> body, StudyOperations studies, RoundReader rounds, PolicyOperations operations, CancellationToken cancellation)
+    {
+        await studies.RequireAsync(user, study, cancellation);
+        long? beside = body.Value.Number is { } number ? await IdAsync(user, study, number, studies, rounds, cancellation) : null;
+        await operations.ServeBesideAsync(CurrentPerson.From(user), study, beside, cancellation);
+        return TypedResults.Ok(body.Value);
+    }
+
+    private static async Task<long> IdAsync(ClaimsPrincipal user, long study, int number, StudyOperations studies, RoundReader rounds, CancellationToken cancellation)
+    {
+        await studies.RequireAsync(user, study, cancellation);
+        var overview = await rounds.OverviewAsync(CurrentPerson.From(user), study, cancellation);
+        return overview.Policies.FirstOrDefault(p => p.Number == number)?.Id ?? throw ProblemException.NotFound($"There is no policy {number} in study {study}.");
     }
 
     private static async Task<Ok<Page<PolicyItem>>> ListAsync(
