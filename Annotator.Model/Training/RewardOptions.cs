@@ -17,8 +17,11 @@ public sealed record RewardOptions
     /// <summary>Weight each comparison's loss by its line's <c>weight</c>.</summary>
     public bool Weights { get; init; }
 
-    /// <summary>AdamW's peak.</summary>
-    public double LearningRate { get; init; } = 1e-4;
+    /// <summary>
+    /// AdamW's peak. With the passes: of 1e-4, 3e-4 and 1e-3 for one to three of them what was right on most held-out judgments of the
+    /// embedded policy's samples (<c>experiment sentiment</c>): 54 % of them, where the true reward itself is on 68 %.
+    /// </summary>
+    public double LearningRate { get; init; } = 3e-4;
 
     public LearningRateSchedule LrSchedulerType { get; init; } = LearningRateSchedule.Linear;
 
@@ -33,7 +36,7 @@ public sealed record RewardOptions
     public int MicroBatchSize { get; init; }
 
     /// <summary>Passes over the data; <see cref="MaxSteps"/> > 0 overrides it.</summary>
-    public double NumTrainEpochs { get; init; } = 1;
+    public double NumTrainEpochs { get; init; } = 2;
 
     public int MaxSteps { get; init; }
 
