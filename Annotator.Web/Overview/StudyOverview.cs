@@ -1,5 +1,4 @@
 using Annotator.Model.Evaluation;
-using Annotator.Web.Data;
 using Annotator.Web.Engine;
 using Annotator.Web.Sampling;
 

@@ -47,7 +47,7 @@ public sealed class RoundPreviewReader(IDbContextFactory<AnnotatorDbContext> con
         ArgumentNullException.ThrowIfNull(who);
         who.RequireAdmin();
         var (byPolicy, byAnnotator, answers) = (new Dictionary<long, int>(), new Dictionary<string, int>(), new Dictionary<long, List<string>>());
-        var counts = await snapshot.CountAsync(studyId, data, cancellation, (judged, why) =>
+        var counts = await snapshot.CountAsync(studyId, data, (judged, why) =>
         {
             if (why is not null)
             {
@@ -61,7 +61,7 @@ public sealed class RoundPreviewReader(IDbContextFactory<AnnotatorDbContext> con
                 (answers.TryGetValue(judged.ComparisonId, out var given) ? given : answers[judged.ComparisonId] = []).Add(
                     string.Join('|', judged.Ranking!.Select(tier => string.Join(',', tier.Order()))));
             }
-        });
+        }, cancellation);
 
         await using var db = await contexts.CreateDbContextAsync(cancellation);
         var numbers = await db.Policies.Where(p => p.StudyId == studyId).ToDictionaryAsync(p => p.Id, p => p.Number, cancellation);

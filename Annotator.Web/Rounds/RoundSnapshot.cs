@@ -26,18 +26,17 @@ public sealed class RoundSnapshot(IDbContextFactory<AnnotatorDbContext> contexts
     };
 
     /// <summary>What a round started now would train on.</summary>
-    /// <param name="studyId">The study.</param>
-    /// <param name="data">Which of its judgments.</param>
-    /// <param name="cancellation">Ends the counting.</param>
-    /// <param name="look">Sees each judgment, with the reason why it is left out or null.</param>
-    public async Task<SelectionCounts> CountAsync(long studyId, RoundData data, CancellationToken cancellation = default, Action<JudgedComparison, LeftOut?>? look = null)
+    public Task<SelectionCounts> CountAsync(long studyId, RoundData data, CancellationToken cancellation = default) => CountAsync(studyId, data, (_, _) => { }, cancellation);
+
+    /// <summary>The same, and each judgment is shown, with the reason why it is left out or null.</summary>
+    internal async Task<SelectionCounts> CountAsync(long studyId, RoundData data, Action<JudgedComparison, LeftOut?> look, CancellationToken cancellation)
     {
         var counts = new SelectionCounts();
         await using var db = await contexts.CreateDbContextAsync(cancellation);
         await foreach (var judged in Judged(db, studyId, await AfterAsync(db, studyId, data, cancellation), withTokens: false, cancellation: cancellation))
         {
             counts = Counted(counts, judged, studyId);
-            look?.Invoke(judged, RoundSelection.ReasonToLeaveOut(judged));
+            look(judged, RoundSelection.ReasonToLeaveOut(judged));
         }
 
         return counts;

@@ -1,6 +1,5 @@
 using Annotator.Model.Preferences;
 using Annotator.Web.Data;
-using Annotator.Web.Engine;
 using Annotator.Web.Rounds;
 using Microsoft.EntityFrameworkCore;
 
