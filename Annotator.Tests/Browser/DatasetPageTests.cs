@@ -118,6 +118,7 @@ public sealed class DatasetPageTests(WebApp app, Fixtures.Browser browser) : ICl
             await page.Page.SetViewportSizeAsync(width, 800);
             await page.Page.EmulateMediaAsync(new() { ColorScheme = theme });
             await Axe.ThemeIsDrawnAsync(page, theme);
+            await page.Page.EvaluateAsync("() => scrollTo(0, 0)");
             await page.Page.ScreenshotAsync(new() { Path = Path.Combine(Folder, $"studio-{name}{ending}.png"), FullPage = ending != "-dark", Animations = ScreenshotAnimations.Disabled });
         }
 
