@@ -14,6 +14,7 @@ using Annotator.Web.Overview;
 using Annotator.Web.People;
 using Annotator.Web.Policies;
 using Annotator.Web.Policies.Pages;
+using Annotator.Web.Prompts;
 using Annotator.Web.Rounds;
 using Annotator.Web.Sampling;
 using Annotator.Web.Shell;
@@ -131,6 +132,7 @@ public static class Program
         builder.AddEvaluations();
         builder.AddPolicyPages();
         builder.AddDataset();
+        builder.AddPrompts();
         builder.AddAnnotating();
         builder.AddDemo();
         builder.AddOverview();

@@ -7,7 +7,7 @@ using static Microsoft.Playwright.Assertions;
 
 namespace Annotator.Tests.Browser;
 
-/// <summary>An admin brings judgments and prompts of a file, and takes them away again.</summary>
+/// <summary>An admin brings judgments of a file, and takes them away again.</summary>
 public sealed class ImportPageTests(WebApp app, Fixtures.Browser browser) : IClassFixture<WebApp>, IAsyncLifetime
 {
     private readonly CancellationToken cancellation = TestContext.Current.CancellationToken;
@@ -65,25 +65,6 @@ public sealed class ImportPageTests(WebApp app, Fixtures.Browser browser) : ICla
         await page.Page.GetByTestId("other-format").SelectOptionAsync("hh-rlhf.jsonl");
         var download = await page.Page.RunAndWaitForDownloadAsync(() => page.Page.GetByTestId("download-other").ClickAsync());
         download.SuggestedFilename.ShouldBe($"study-{studyId}-hh-rlhf.jsonl.zip");
-        page.Problems.ShouldBeEmpty();
-    }
-
-    [Fact]
-    public async Task A_file_of_prompts_adds_to_the_study_what_it_does_not_have()
-    {
-        await using var page = await browser.OpenAsync(app, admin);
-        await page.GoAsync($"/dataset/import?study={studyId}");
-        await page.Page.GetByTestId("prompts").ClickAsync();
-        await ChooseAsync(page, "prompts.csv", "prompt,split\nGreen tea is,train\nBlack tea is,heldout\nGreen tea is,\n,train\n");
-
-        await Expect(page.Page.GetByTestId("taken")).ToHaveTextAsync("2");
-        await Expect(page.Page.GetByTestId("import-counts")).ToContainTextAsync("They stand in the file before line 41");
-        await page.Page.GetByTestId("import-now").ClickAsync();
-        await Expect(page.Page.GetByTestId("done")).ToHaveTextAsync("Imported 2 prompts.");
-
-        await using var db = app.OpenDb();
-        (await db.Prompts.Where(p => p.StudyId == studyId).OrderBy(p => p.Id).Select(p => new { p.Text, p.Split, p.IsPaused }).ToListAsync(cancellation))
-            .ShouldBe([new { Text = "Green tea is", Split = PromptSplit.Train, IsPaused = false }, new { Text = "Black tea is", Split = PromptSplit.Heldout, IsPaused = false }]);
         page.Problems.ShouldBeEmpty();
     }
 

@@ -29,6 +29,9 @@ public static class QueueOrder
             | Shuffled((uint)promptId, (uint)policyNumber);
     }
 
+    /// <summary>How far the comparisons of a prompt move when its priority changes; to be added to their place.</summary>
+    public static long Moved(int was, int becomes) => (long)(was - becomes) << PromptBits;
+
     /// <summary>Below it stand the comparisons of this policy and of newer ones; from it on, those of older ones.</summary>
     public static long OlderThan(int policyNumber) => (long)(LastPolicy - policyNumber + 1) << (PriorityBits + PromptBits);
 

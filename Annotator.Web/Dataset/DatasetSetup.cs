@@ -18,7 +18,6 @@ public static class DatasetSetup
         builder.Services.AddSingleton<Uploads>();
         builder.Services.AddSingleton<LengthCheck>();
         builder.Services.AddSingleton<DatasetImport>();
-        builder.Services.AddSingleton<PromptImport>();
     }
 
     /// <summary>Removes uploads and half imports of an earlier run; once the database is there, before anybody is let in.</summary>

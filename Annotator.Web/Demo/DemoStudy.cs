@@ -46,7 +46,7 @@ public sealed class DemoStudy(IDbContextFactory<AnnotatorDbContext> contexts, Po
                 CreatedAt = now,
             };
             db.Studies.Add(study);
-            db.Prompts.AddRange(PromptFile.Read(StarterData.Prompts).Select(line => new Prompt { Study = study, Text = line.Text, Split = line.Split, CreatedAt = now }));
+            db.Prompts.AddRange((await PromptFile.ReadAsync(StarterData.Prompts, cancellation)).Select(line => new Prompt { Study = study, Text = line.Text, Split = line.Split, CreatedAt = now }));
             await db.SaveChangesAsync(cancellation);
         }
 

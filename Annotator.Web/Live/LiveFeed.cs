@@ -30,6 +30,9 @@ public sealed record PolicyAwaitsGate(long StudyId, long PolicyId, int Number) :
 /// <summary>New comparisons of the newest policy are in stock.</summary>
 public sealed record FreshResponsesReady(long StudyId, int PolicyNumber, IReadOnlyList<long> ComparisonIds) : LiveEvent(StudyId);
 
+/// <summary>A study's prompts were added or changed.</summary>
+public sealed record PromptsChanged(long StudyId) : LiveEvent(StudyId);
+
 /// <summary>The in-process feed. Handlers run on the publisher's thread and must return at once (pages re-enter with InvokeAsync).</summary>
 public sealed class LiveFeed(ILogger<LiveFeed> logger)
 {

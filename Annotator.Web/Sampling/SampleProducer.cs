@@ -61,7 +61,7 @@ public sealed class SampleProducer(
                 inFlight?.Abandon(what.StudyId); // It would come too late: the new policy's responses are wanted.
                 wake.Writer.TryWrite(true);
                 break;
-            case ModelStateChanged { State.Phase: ModelPhase.Ready } or PolicyAwaitsGate:
+            case ModelStateChanged { State.Phase: ModelPhase.Ready } or PolicyAwaitsGate or PromptsChanged:
             case JudgmentCounted when troubles == 0:
                 wake.Writer.TryWrite(true);
                 break;

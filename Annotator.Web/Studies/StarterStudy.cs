@@ -61,7 +61,7 @@ public sealed class StarterStudy(
             CreatedAt = now,
         };
         db.Studies.Add(study);
-        db.Prompts.AddRange(PromptFile.Read(files.Prompts)
+        db.Prompts.AddRange((await PromptFile.ReadAsync(files.Prompts, cancellation))
             .Select(line => new Prompt { Study = study, Text = line.Text, Messages = line.Messages, Priority = line.Priority, Split = line.Split, CreatedAt = now }));
         await db.SaveChangesAsync(cancellation);
     }
@@ -78,10 +78,12 @@ public sealed class StarterStudy(
         try
         {
             var hash = await registry.ImportAsync(files.Policy, cancellation);
-            if (await db.Policies.Where(p => p.Number == 0 && p.Hash != hash && !p.Study!.IsDemo).Select(p => p.Study!.Name).FirstOrDefaultAsync(cancellation) is { } other)
+            // Studies that an admin added may have begun with any.
+            var first = await db.Policies.Where(p => p.Number == 0 && !p.Study!.IsDemo).OrderBy(p => p.StudyId).Select(p => new { p.Hash, p.Study!.Name }).FirstOrDefaultAsync(cancellation);
+            if (first is not null && first.Hash != hash)
             {
                 throw new StartupException(
-                    $"The study {other} began with another policy than {files.Policy}: leave --policy out, or choose a new folder with --data DIR.");
+                    $"The study {first.Name} began with another policy than {files.Policy}: leave --policy out, or choose a new folder with --data DIR.");
             }
 
             foreach (var studyId in without)

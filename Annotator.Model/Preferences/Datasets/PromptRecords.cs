@@ -5,8 +5,8 @@ namespace Annotator.Model.Preferences.Datasets;
 /// <summary>A prompt of a file, or why its record is refused; exactly one of the two is not null.</summary>
 /// <param name="Line">From 1.</param>
 /// <param name="IsHeldOut">What the file says of its split; null if nothing.</param>
-/// <param name="Priority">What the file says of it, −1,000 to 1,000; 0 if nothing.</param>
-public readonly record struct PromptReading(int Line, TextOrMessages? Prompt, bool? IsHeldOut, int Priority, string? Refusal);
+/// <param name="Priority">What the file says of it, −1,000 to 1,000; null if nothing.</param>
+public readonly record struct PromptReading(int Line, TextOrMessages? Prompt, bool? IsHeldOut, int? Priority, string? Refusal);
 
 /// <summary>
 /// Reads prompts: <c>{"prompt"}</c> (a text or a chat), <c>{"text"}</c>, or <c>{"messages"}</c>, a chat whose last answer is left
@@ -19,7 +19,7 @@ public static class PromptRecords
     public static async IAsyncEnumerable<PromptReading> ReadAsync(Stream file, RecordKind kind, [EnumeratorCancellation] CancellationToken cancellation = default)
     {
         await foreach (var record in Records.ReadAsync(file, kind, cancellation))
-            yield return record.Refusal is { } refusal ? new(record.Line, null, null, 0, refusal) : Read(record.Line, record.Json!);
+            yield return record.Refusal is { } refusal ? new(record.Line, null, null, null, refusal) : Read(record.Line, record.Json!);
     }
 
     internal static PromptReading Read(int line, string json)
@@ -27,10 +27,10 @@ public static class PromptRecords
         var record = JsonRecord.Parse(json);
         var prompt = Prompt(record);
         var heldOut = HeldOut(record);
-        var priority = record.Has("priority") ? record.Whole("priority") : 0;
+        int? priority = record.Has("priority") ? record.Whole("priority") : null;
         if (priority is < -1000 or > 1000)
             record.Blame("\"priority\" must be from -1000 to 1000.");
-        return record.Fault is { } fault ? new(line, null, null, 0, fault) : new(line, prompt, heldOut, priority, null);
+        return record.Fault is { } fault ? new(line, null, null, null, fault) : new(line, prompt, heldOut, priority, null);
     }
 
     private static TextOrMessages Prompt(JsonRecord record)

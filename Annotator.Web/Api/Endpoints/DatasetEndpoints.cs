@@ -4,6 +4,7 @@ using Annotator.Model.Preferences.Datasets;
 using Annotator.Web.Data;
 using Annotator.Web.Dataset;
 using Annotator.Web.Dataset.Importing;
+using Annotator.Web.Prompts;
 using Annotator.Web.Studies;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.HttpResults;

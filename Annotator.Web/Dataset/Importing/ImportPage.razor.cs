@@ -21,23 +21,19 @@ public sealed partial class ImportPage
     private Upload? upload;
     private RecordKind kind;
     private string format = "trl";
-    private bool ofPrompts, busy;
+    private bool busy;
     private bool skipKnown = true, skipTooLong = true, samplePrompts;
-    private int heldOutPercent;
     private string? doing, fault, done;
     private ImportReport? judgmentReport;
-    private PromptImportReport? promptReport;
     private IReadOnlySet<int>? tooLong;
 
     /// <summary>As <see cref="CurrentStudy"/> takes it.</summary>
     [SupplyParameterFromQuery(Name = "study")]
     private long? StudyId { get; set; }
 
-    private int Taken => judgmentReport?.Judgments ?? promptReport?.Prompts ?? 0;
+    private int Taken => judgmentReport?.Judgments ?? 0;
 
     private ImportRequest JudgmentRequest => new() { StudyId = study!.Id, Format = format, Kind = kind, SkipKnown = skipKnown, SkipTooLong = skipTooLong, SamplePrompts = samplePrompts };
-
-    private PromptImportRequest PromptRequest => new() { StudyId = study!.Id, Kind = kind, HeldOutShare = heldOutPercent / 100.0, SkipTooLong = skipTooLong };
 
     protected override async Task OnParametersSetAsync()
     {
@@ -50,15 +46,6 @@ public sealed partial class ImportPage
         gone.Cancel();
         gone.Dispose();
         upload?.Dispose();
-    }
-
-    private async Task HoldAsync(bool prompts)
-    {
-        if (ofPrompts != prompts)
-        {
-            ofPrompts = prompts;
-            await (upload is null ? Task.CompletedTask : LookAsync());
-        }
     }
 
     private Task TakeAsync(InputFileChangeEventArgs chosen) => DoAsync(Words["Receiving the file…"], async cancel =>
@@ -89,27 +76,18 @@ public sealed partial class ImportPage
         doing = Words["Reading the file…"];
         StateHasChanged();
         // Off the page's own line, which is to stay free for the person.
-        if (ofPrompts)
-        {
-            promptReport = await Task.Run(() => Prompts.LookAsync(me!, upload!, PromptRequest, cancel), cancel);
-        }
-        else
-        {
-            var request = JudgmentRequest;
-            tooLong = await Task.Run(() => Lengths.TooLongAsync(request.StudyId, DatasetImport.EntriesAsync(upload!, request, cancel), cancel), cancel);
-            judgmentReport = await Task.Run(() => Judgments.LookAsync(me!, upload!, request, tooLong, cancel), cancel);
-            fault = judgmentReport.Fault;
-        }
+        var request = JudgmentRequest;
+        tooLong = await Task.Run(() => Lengths.TooLongAsync(request.StudyId, DatasetImport.EntriesAsync(upload!, request, cancel), cancel), cancel);
+        judgmentReport = await Task.Run(() => Judgments.LookAsync(me!, upload!, request, tooLong, cancel), cancel);
+        fault = judgmentReport.Fault;
     }
 
     private Task ImportAsync() => DoAsync(Words["Importing…"], async cancel =>
     {
-        var (file, request, prompts) = (upload!, JudgmentRequest, PromptRequest);
-        var said = ofPrompts
-            ? Words["Imported {0:N0} prompts.", (await Task.Run(() => Prompts.ImportAsync(me!, file, prompts, cancel), cancel)).Prompts]
-            : Words["Imported {0:N0} judgments.", (await Task.Run(() => Judgments.ImportAsync(me!, file, request, tooLong, Tell, cancel), cancel)).Judgments];
+        var (file, request) = (upload!, JudgmentRequest);
+        var imported = await Task.Run(() => Judgments.ImportAsync(me!, file, request, tooLong, Tell, cancel), cancel);
         file.Dispose();
-        (upload, done) = (null, said);
+        (upload, done) = (null, Words["Imported {0:N0} judgments.", imported.Judgments]);
     });
 
     private void Tell(int stored) => _ = InvokeAsync(() =>
@@ -121,13 +99,8 @@ public sealed partial class ImportPage
     /// <summary>One thing at a time; what goes wrong is a sentence on the page.</summary>
     private async Task DoAsync(string what, Func<CancellationToken, Task> work)
     {
-        var (judgments, prompts) = (judgmentReport, promptReport);
-        (busy, doing, fault, done, judgmentReport, promptReport) = (true, what, null, null, null, null);
         // An import keeps its report in sight.
-        if (what == Words["Importing…"])
-        {
-            (judgmentReport, promptReport) = (judgments, prompts);
-        }
+        (busy, doing, fault, done, judgmentReport) = (true, what, null, null, what == Words["Importing…"] ? judgmentReport : null);
 
         StateHasChanged();
         try
@@ -135,7 +108,7 @@ public sealed partial class ImportPage
             await work(gone.Token);
             if (done is not null)
             {
-                (judgmentReport, promptReport) = (null, null);
+                judgmentReport = null;
             }
         }
         catch (Exception e) when (e is RefusedException or DatasetFileException)
@@ -155,13 +128,6 @@ public sealed partial class ImportPage
     private IReadOnlyList<(string Words, LineGroup Group)> Left(ImportReport report) =>
     [
         .. Group(Words["The study has them already"], report.Known),
-        .. Group(Words["Too long for the policy's context"], report.TooLong),
-    ];
-
-    private IReadOnlyList<(string Words, LineGroup Group)> Left(PromptImportReport report) =>
-    [
-        .. Group(Words["The study has them already"], report.Known),
-        .. Group(Words["They stand in the file before"], report.Repeated),
         .. Group(Words["Too long for the policy's context"], report.TooLong),
     ];
 

@@ -2,13 +2,15 @@ using System.Text;
 using Annotator.Model.Preferences;
 using Annotator.Model.Preferences.Datasets;
 using Annotator.Tests.Fixtures;
+using Annotator.Tests.Web.Dataset;
 using Annotator.Web.Data;
 using Annotator.Web.Dataset.Importing;
 using Annotator.Web.Engine;
+using Annotator.Web.Prompts;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Logging.Abstractions;
 
-namespace Annotator.Tests.Web.Dataset;
+namespace Annotator.Tests.Web.Prompts;
 
 /// <summary>Prompts of files in a study, and what is too long for its policy.</summary>
 public sealed class PromptImportTests
@@ -61,6 +63,13 @@ public sealed class PromptImportTests
 
         looks[0].HeldOut.ShouldBeInRange(70, 130);
         looks[1].HeldOut.ShouldBe(looks[0].HeldOut);
+
+        await Import(study).ImportAsync(study.Data.Admin, upload, request with { Seed = 1, Priority = 7 }, Cancellation);
+        await using var db = study.Data.CreateDbContext();
+        var heldOut = await db.Prompts.Where(p => p.StudyId == study.Target && p.Split == PromptSplit.Heldout).Select(p => p.Text).ToListAsync(Cancellation);
+        heldOut.Count.ShouldBeInRange(70, 130);
+        heldOut.Count.ShouldNotBe(looks[0].HeldOut, "another seed holds out others");
+        (await db.Prompts.AllAsync(p => p.StudyId != study.Target || p.Priority == 7, Cancellation)).ShouldBeTrue();
     }
 
     /// <summary>By the embedded policy's own tokenizer, in a process of its own.</summary>
@@ -93,5 +102,5 @@ public sealed class PromptImportTests
     private static LengthCheck Lengths(ImportingStudy study, bool enabled) =>
         new(study.Data, new ModelExecutable(NullLogger<ModelExecutable>.Instance), new EngineOptions { Enabled = enabled }, study.Data.Folder);
 
-    private static PromptImport Import(ImportingStudy study) => new(study.Data, new WriteGate(), Lengths(study, enabled: false), TimeProvider.System);
+    private static PromptImport Import(ImportingStudy study) => new(study.Data, new WriteGate(), Lengths(study, enabled: false), study.Data.Feed, TimeProvider.System);
 }

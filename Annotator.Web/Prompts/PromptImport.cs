@@ -3,9 +3,11 @@ using System.Runtime.CompilerServices;
 using Annotator.Model.Preferences;
 using Annotator.Model.Preferences.Datasets;
 using Annotator.Web.Data;
+using Annotator.Web.Dataset.Importing;
+using Annotator.Web.Live;
 using Microsoft.EntityFrameworkCore;
 
-namespace Annotator.Web.Dataset.Importing;
+namespace Annotator.Web.Prompts;
 
 /// <summary>How a file of prompts is read into a study.</summary>
 public sealed record PromptImportRequest
@@ -15,6 +17,12 @@ public sealed record PromptImportRequest
 
     /// <summary>The share, from 0 to one half, of prompts that are held out, among those of which the file does not say.</summary>
     public double HeldOutShare { get; init; }
+
+    /// <summary>Another seed holds out others; the same one, of the same prompts the same.</summary>
+    public int Seed { get; init; }
+
+    /// <summary>Of prompts of which the file does not say.</summary>
+    public int Priority { get; init; }
 
     /// <summary>Leave out what does not fit the policy's context.</summary>
     public bool SkipTooLong { get; init; } = true;
@@ -37,12 +45,15 @@ public sealed record PromptImportReport
     /// <summary>Prompts that do not fit the policy's context; null if that could not be found out.</summary>
     public required LineGroup? TooLong { get; init; }
 
+    /// <summary>The import that brought them; null as long as it is only looked at.</summary>
+    public long? ImportId { get; init; }
+
     /// <summary>The first that are taken.</summary>
     public required IReadOnlyList<TextOrMessages> First { get; init; }
 }
 
 /// <summary>Reads files of prompts into a study: first one looks, then one imports, all of it or nothing.</summary>
-public sealed class PromptImport(IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, LengthCheck lengths, TimeProvider clock)
+public sealed class PromptImport(IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, LengthCheck lengths, LiveFeed feed, TimeProvider clock)
 {
     private const int BatchSize = 500;
     private const int Shown = 5;
@@ -51,7 +62,7 @@ public sealed class PromptImport(IDbContextFactory<AnnotatorDbContext> contexts,
 
     /// <summary>What an import of the file would bring. Nothing is stored.</summary>
     /// <exception cref="NotAllowedException">Not an admin.</exception>
-    /// <exception cref="RefusedException">The share to hold out is out of its range.</exception>
+    /// <exception cref="RefusedException">The share to hold out or the priority is out of its range, or there is no such study.</exception>
     /// <exception cref="DatasetFileException">The file as a whole can't be read.</exception>
     public async Task<PromptImportReport> LookAsync(CurrentPerson by, Upload upload, PromptImportRequest request, CancellationToken cancellation = default)
     {
@@ -92,7 +103,8 @@ public sealed class PromptImport(IDbContextFactory<AnnotatorDbContext> contexts,
             }
 
             await EndAsync(by, import, report, cancellation);
-            return report;
+            feed.Publish(new PromptsChanged(request.StudyId));
+            return report with { ImportId = import.Id };
         }
         catch
         {
@@ -131,7 +143,17 @@ public sealed class PromptImport(IDbContextFactory<AnnotatorDbContext> contexts,
             throw new RefusedException("The share to hold out must be from 0 to one half.");
         }
 
+        if (request.Priority is < QueueOrder.LowestPriority or > QueueOrder.HighestPriority)
+        {
+            throw new RefusedException($"A priority must be from {QueueOrder.LowestPriority} to {QueueOrder.HighestPriority}; it is {request.Priority}.");
+        }
+
         await using var db = await contexts.CreateDbContextAsync(cancellation);
+        if (!await db.Studies.AnyAsync(s => s.Id == request.StudyId, cancellation))
+        {
+            throw new RefusedException("This study no longer exists: reload the page.");
+        }
+
         var known = new HashSet<UInt128>();
         await foreach (var prompt in db.Prompts.AsNoTracking().Where(p => p.StudyId == request.StudyId).AsAsyncEnumerable().WithCancellation(cancellation))
         {
@@ -176,7 +198,7 @@ public sealed class PromptImport(IDbContextFactory<AnnotatorDbContext> contexts,
                 }
                 else if (Takes(prompt, readable++, reading.Line) is { } key)
                 {
-                    var isHeldOut = reading.IsHeldOut ?? (double)(key >> 64) / ulong.MaxValue < request.HeldOutShare;
+                    var isHeldOut = reading.IsHeldOut ?? Draw(key, request.Seed) < request.HeldOutShare;
                     taken++;
                     heldOut += isHeldOut ? 1 : 0;
                     if (first.Count < Shown)
@@ -184,7 +206,7 @@ public sealed class PromptImport(IDbContextFactory<AnnotatorDbContext> contexts,
                         first.Add(prompt);
                     }
 
-                    yield return new(prompt, isHeldOut, reading.Priority);
+                    yield return new(prompt, isHeldOut, reading.Priority ?? request.Priority);
                 }
             }
         }
@@ -196,7 +218,17 @@ public sealed class PromptImport(IDbContextFactory<AnnotatorDbContext> contexts,
             TooLong = tooLong is null ? null : groups.Of(nameof(PromptImportReport.TooLong)),
         };
 
-        /// <summary>The prompt's key if it is taken: a hash of its text, by which it is held out too, so that the same file always gives the same split.</summary>
+        /// <summary>A number from 0 to 1 that depends on the prompt and the seed alone, not on what else the file holds.</summary>
+        private static double Draw(UInt128 key, int seed)
+        {
+            // The finalizer of MurmurHash3: one bit of the seed changes half of the result's.
+            var hash = (ulong)(key >> 64) ^ ((ulong)seed * 0x9E3779B97F4A7C15);
+            hash = (hash ^ (hash >> 33)) * 0xFF51AFD7ED558CCD;
+            hash = (hash ^ (hash >> 33)) * 0xC4CEB9FE1A85EC53;
+            return (hash ^ (hash >> 33)) / (double)ulong.MaxValue;
+        }
+
+        /// <summary>The prompt's key, a hash of its text, if it is taken.</summary>
         private UInt128? Takes(TextOrMessages prompt, int index, int line)
         {
             var key = ImportedLine.PromptKey(prompt.Text ?? "", prompt.Messages);
