@@ -118,7 +118,7 @@ public sealed class DeskBenchmark(Fixtures.Browser browser)
     private static async Task<DeskSession> OpenAsync(WebApp app, Seat seat)
     {
         var desk = app.Services.GetRequiredService<Desk>();
-        var session = new DeskSession(desk, seat, (await desk.StudyAsync(cancel: Cancel))!, TimeProvider.System, TimeSpan.Zero, NullLogger<DeskSession>.Instance, EnglishWords.All);
+        var session = new DeskSession(desk, seat, (await desk.StudyAsync(seat.Person, seat.StudyId, Cancel))!, TimeProvider.System, TimeSpan.Zero, NullLogger<DeskSession>.Instance, EnglishWords.All);
         await session.OpenAsync();
         return session;
     }

@@ -7,6 +7,7 @@ namespace Annotator.Web.Annotating;
 /// <content>Judging. Judgments are only ever added.</content>
 public sealed partial class Desk
 {
+    private RefusedException NotOpen => new(words["This study is not open to you any more: go on with another, or ask an admin."]);
     private RefusedException NotThere => new(words["This comparison is not there any more: reload the page to go on."]);
 
     /// <summary>
@@ -16,7 +17,7 @@ public sealed partial class Desk
     /// nothing is added either.
     /// </summary>
     /// <exception cref="ArgumentException">An answer that fits neither the comparison nor the study: <see cref="JudgeCheck"/>.</exception>
-    /// <exception cref="RefusedException">Something that the annotator can set right, or the comparison is not there any more.</exception>
+    /// <exception cref="RefusedException">Something that the annotator can set right, or the comparison is not there any more, or the study not open to them.</exception>
     public async Task<JudgeResult> JudgeAsync(Seat seat, JudgeRequest request, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(seat);
@@ -72,10 +73,11 @@ public sealed partial class Desk
     /// <summary>Before anybody else has to wait: is it an answer to this comparison that the study takes?</summary>
     private async Task CheckAsync(AnnotatorDbContext db, Seat seat, JudgeRequest request, CancellationToken cancel)
     {
-        var task = await db.Studies.AsNoTracking().Where(s => s.Id == seat.StudyId).Select(s => s.Task).SingleOrDefaultAsync(cancel);
+        var task = await db.OpenTo(seat.Person.Id).AsNoTracking().Where(s => s.Id == seat.StudyId).Select(s => s.Task).SingleOrDefaultAsync(cancel)
+            ?? throw NotOpen;
         var responses = db.Comparisons.Where(c => c.Id == request.Comparison.Id && c.StudyId == seat.StudyId).SelectMany(c => c.Responses);
         var count = await responses.CountAsync(cancel);
-        if (task is null || count == 0)
+        if (count == 0)
         {
             throw NotThere;
         }
@@ -156,7 +158,7 @@ public sealed partial class Desk
             Reasons = [.. request.Reasons.Distinct()],
             Flags = FlagsOf(request),
             OrderUntouched = request is { Answer: Answer.Ranked, OrderUntouched: true },
-            GoldCorrect = GoldAnswer.IsCorrect(comparison.GoldRanking, request),
+            GoldCorrect = GoldAnswer.IsCorrect(comparison.GoldRanking, request.Verdict, request.Ranking),
             SidesShown = [.. request.Comparison.Sides],
             Seconds = Math.Round(Math.Max(0, request.Seconds), 3),
             GuidelinesVersion = request.GuidelinesVersion,

@@ -93,6 +93,7 @@ public sealed partial class Desk
     /// Withdraws the annotator's last standing judgment of the study, its edit with it, and leases its comparison to them
     /// again, as the first on the desk; null if there is nothing to take back. A repeat of the same press withdraws nothing more.
     /// </summary>
+    /// <exception cref="RefusedException">The study is not open to the annotator any more.</exception>
     public async Task<UndoResult?> UndoAsync(Seat seat, Guid requestId, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(seat);
@@ -101,6 +102,11 @@ public sealed partial class Desk
         Lease lease;
         int? total = null;
         await using var db = await contexts.CreateDbContextAsync(cancel);
+        if (!await db.IsOpenToAsync(studyId, me, cancel))
+        {
+            throw NotOpen;
+        }
+
         using (await gate.EnterAsync(cancel))
         {
             await using var transaction = await db.Database.BeginTransactionAsync(cancel);

@@ -24,11 +24,12 @@ public sealed partial class Desk(
 
     private DateTime Now => clock.GetUtcNow().UtcDateTime;
 
-    /// <summary>A study that is annotated, the oldest one unless another is chosen; null if there is none.</summary>
-    public async Task<DeskStudy?> StudyAsync(long? studyId = null, CancellationToken cancel = default)
+    /// <summary>A study that the person may annotate, the oldest one unless another is chosen; null if there is none.</summary>
+    public async Task<DeskStudy?> StudyAsync(CurrentPerson person, long? studyId = null, CancellationToken cancel = default)
     {
+        ArgumentNullException.ThrowIfNull(person);
         await using var db = await contexts.CreateDbContextAsync(cancel);
-        return await db.Studies.Where(s => !s.IsArchived && !s.IsDemo && (studyId == null || s.Id == studyId)).OrderBy(s => s.Id)
+        return await db.OpenTo(person.Id).Where(s => s.IsDemo == person.IsSimulated && (studyId == null || s.Id == studyId)).OrderBy(s => s.Id)
             .Select(s => new DeskStudy(s.Id, s.Name, s.Guidelines, s.GuidelinesVersion, s.CurrentPolicy == null ? null : s.CurrentPolicy.Number, s.Task))
             .FirstOrDefaultAsync(cancel);
     }
@@ -41,7 +42,7 @@ public sealed partial class Desk(
         ArgumentNullException.ThrowIfNull(person);
         person.RequireAnnotator();
         await using var db = await contexts.CreateDbContextAsync(cancel);
-        var studies = await db.Studies.Where(s => !s.IsArchived && s.IsDemo == person.IsSimulated).OrderBy(s => s.Id)
+        var studies = await db.OpenTo(person.Id).Where(s => s.IsDemo == person.IsSimulated).OrderBy(s => s.Id)
             .Select(s => new
             {
                 s.Id, s.Name, s.Task.Kind, s.Task.ResponsesPerComparison, s.Task.DailyTarget,
@@ -60,8 +61,8 @@ public sealed partial class Desk(
     }
 
     /// <summary>
-    /// Leases the next comparison for ten minutes, the newest policy's first; null if there is none, or the day's target
-    /// is reached. An unexpired lease of the annotator's own comes first, oldest first, so that a reload brings back what
+    /// Leases the next comparison for ten minutes, the newest policy's first; null if there is none, the day's target is
+    /// reached, or the study is not open to the annotator. An unexpired lease of the annotator's own comes first, oldest first, so that a reload brings back what
     /// was on screen.
     /// </summary>
     /// <param name="except">The comparisons that the page has already.</param>
@@ -71,6 +72,11 @@ public sealed partial class Desk(
         ArgumentNullException.ThrowIfNull(except);
         var me = seat.RequireAnnotator();
         await using var db = await contexts.CreateDbContextAsync(cancel);
+        if (!await db.IsOpenToAsync(seat.StudyId, me, cancel))
+        {
+            return null;
+        }
+
         Lease? next;
         using (await gate.EnterAsync(cancel))
         {
@@ -134,9 +140,13 @@ public sealed partial class Desk(
     public async Task<EmptyDesk> WhyEmptyAsync(Seat seat, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(seat);
-        seat.RequireAnnotator();
-        var (studyId, now) = (seat.StudyId, Now);
+        var (me, studyId, now) = (seat.RequireAnnotator(), seat.StudyId, Now);
         await using var db = await contexts.CreateDbContextAsync(cancel);
+        if (!await db.IsOpenToAsync(studyId, me, cancel))
+        {
+            return EmptyDesk.NotOpen;
+        }
+
         if (await RoomAsync(db, seat, cancel) is <= 0)
         {
             return EmptyDesk.TargetReached;

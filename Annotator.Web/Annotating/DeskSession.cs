@@ -226,7 +226,7 @@ public sealed partial class DeskSession(
         {
             NotUndone(logger, e);
             Phase = phase;
-            Problem = words["The undo was not saved: try it again in a moment."];
+            Problem = e is RefusedException ? e.Message : words["The undo was not saved: try it again in a moment."];
             Changed?.Invoke();
         }
     }

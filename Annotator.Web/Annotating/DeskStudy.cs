@@ -27,6 +27,9 @@ public enum EmptyDesk
     /// <summary>Every prompt is judged under the newest policy: a round would bring fresh responses.</summary>
     AllJudged,
 
+    /// <summary>The study was archived, or is for chosen people who the annotator is not among.</summary>
+    NotOpen,
+
     /// <summary>The annotator has done the day's share; see <see cref="Seat.BeyondTarget"/>.</summary>
     TargetReached,
 }

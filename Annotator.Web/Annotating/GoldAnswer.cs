@@ -10,15 +10,17 @@ public static class GoldAnswer
     /// True if every preference that the gold ranking states is stated likewise; where it states none (all tied), the answer
     /// must state none either. Both bad and not rankable never agree. Null without a gold ranking, and for a skip.
     /// </summary>
-    public static bool? IsCorrect(int[][]? gold, JudgeRequest request)
+    /// <param name="gold">Tiers of positions, best first.</param>
+    /// <param name="verdict">What was answered.</param>
+    /// <param name="given">The tiers that were given; null unless the verdict is <see cref="Verdict.Ranked"/>.</param>
+    public static bool? IsCorrect(int[][]? gold, Verdict verdict, int[][]? given)
     {
-        ArgumentNullException.ThrowIfNull(request);
-        if (gold is null || request.Verdict == Verdict.Skipped)
+        if (gold is null || verdict == Verdict.Skipped)
         {
             return null;
         }
 
-        if (request.Ranking is not { } given)
+        if (given is null)
         {
             return false;
         }

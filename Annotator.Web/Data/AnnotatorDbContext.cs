@@ -14,6 +14,7 @@ namespace Annotator.Web.Data;
 public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> options) : IdentityDbContext<Person>(options)
 {
     public DbSet<Study> Studies => Set<Study>();
+    public DbSet<StudyMember> StudyMembers => Set<StudyMember>();
     public DbSet<Prompt> Prompts => Set<Prompt>();
     public DbSet<Policy> Policies => Set<Policy>();
     public DbSet<Response> Responses => Set<Response>();
@@ -151,6 +152,13 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
             study.ComplexProperty(s => s.Evaluation);
             study.HasOne(s => s.SecondPolicy).WithMany().HasForeignKey(s => s.SecondPolicyId).OnDelete(DeleteBehavior.Restrict);
             study.HasOne(s => s.CurrentPolicy).WithMany().HasForeignKey(s => s.CurrentPolicyId).OnDelete(DeleteBehavior.Restrict);
+        });
+
+        builder.Entity<StudyMember>(member =>
+        {
+            member.HasKey(m => new { m.StudyId, m.PersonId });
+            member.HasOne<Study>().WithMany().HasForeignKey(m => m.StudyId);
+            member.HasOne<Person>().WithMany().HasForeignKey(m => m.PersonId);
         });
 
         builder.Entity<Policy>(policy =>

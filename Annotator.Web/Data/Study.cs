@@ -27,6 +27,9 @@ public sealed class Study
     /// <summary>Simulated annotators judge it, and nobody else: what they say is never mixed with what people say.</summary>
     public bool IsDemo { get; set; }
 
+    /// <summary>Only those of <see cref="StudyMember"/> may judge; else everybody who is an annotator.</summary>
+    public bool MembersOnly { get; set; }
+
     /// <summary>Standing judgments on its comparisons, repeats and edits aside; kept in the same transaction as the judgment.</summary>
     public int JudgmentCount { get; set; }
 

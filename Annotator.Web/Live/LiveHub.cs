@@ -39,17 +39,19 @@ public sealed class LiveHub(IDbContextFactory<AnnotatorDbContext> contexts, Live
     }
 
     /// <summary>From now on this connection hears what happens in the study.</summary>
-    /// <exception cref="HubException">There is no such study.</exception>
+    /// <exception cref="HubException">There is no such study, or none that is open to the person.</exception>
     public async Task Watch(long studyId)
     {
         await using var db = await contexts.CreateDbContextAsync(Context.ConnectionAborted);
-        if (!await db.Studies.AnyAsync(s => s.Id == studyId, Context.ConnectionAborted))
+        var person = CurrentPerson.From(Context.User!);
+        var seesAll = person.IsAdmin || person.IsViewer;
+        var studies = seesAll ? db.Studies : db.OpenTo(person.Id);
+        if (!await studies.AnyAsync(s => s.Id == studyId, Context.ConnectionAborted))
         {
             throw new HubException($"There is no study {studyId}.");
         }
 
-        var isAdmin = Context.User is { } user && (user.IsInRole(Roles.Admin) || user.IsInRole(Roles.Viewer));
-        await Groups.AddToGroupAsync(Context.ConnectionId, Group(studyId, isAdmin), Context.ConnectionAborted);
+        await Groups.AddToGroupAsync(Context.ConnectionId, Group(studyId, seesAll), Context.ConnectionAborted);
     }
 
     /// <summary>The end of <see cref="Watch"/>.</summary>

@@ -19,10 +19,11 @@ public sealed class StudyStock(IDbContextFactory<AnnotatorDbContext> contexts, W
 
     private DateTime Now => clock.GetUtcNow().UtcDateTime;
 
+    /// <summary>The studies that are annotated.</summary>
     public async Task<IReadOnlyList<long>> StudiesAsync(CancellationToken cancellation)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellation);
-        return await db.Studies.OrderBy(s => s.Id).Select(s => s.Id).ToListAsync(cancellation);
+        return await db.Studies.Where(s => !s.IsArchived).OrderBy(s => s.Id).Select(s => s.Id).ToListAsync(cancellation);
     }
 
     /// <summary>

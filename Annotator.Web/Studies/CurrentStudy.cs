@@ -35,14 +35,25 @@ public sealed class CurrentStudy(StudyOperations studies, IJSRuntime js)
     {
         var all = await studies.NamesAsync(by, cancellation);
         // This tab's own choice comes first: another tab may be about another study.
-        last ??= long.TryParse(await js.InvokeAsync<string?>("annotator.kept", cancellation, Kept), CultureInfo.InvariantCulture, out var kept) ? kept : null;
-        var choices = StudyChoices.Of(all, asked, last);
-        if (asked is not null && choices.Chosen?.Id == asked && asked != last)
+        if (last is null)
         {
-            last = asked;
-            await js.InvokeVoidAsync("annotator.keep", cancellation, Kept, asked.Value.ToString(CultureInfo.InvariantCulture));
+            var kept = await js.InvokeAsync<string?>("annotator.kept", cancellation, Kept);
+            last ??= long.TryParse(kept, CultureInfo.InvariantCulture, out var id) ? id : null;
+        }
+
+        var choices = StudyChoices.Of(all, asked, last);
+        if (asked is { } chosen && choices.Chosen?.Id == chosen && chosen != last)
+        {
+            await ChooseAsync(chosen, cancellation);
         }
 
         return choices;
+    }
+
+    /// <summary>Makes a study the choice of this tab at once, and of this browser.</summary>
+    public async Task ChooseAsync(long studyId, CancellationToken cancellation = default)
+    {
+        last = studyId;
+        await js.InvokeVoidAsync("annotator.keep", cancellation, Kept, studyId.ToString(CultureInfo.InvariantCulture));
     }
 }

@@ -1,6 +1,8 @@
+using Annotator.Web.Studies.Gold;
+
 namespace Annotator.Web.Studies;
 
-/// <summary>Studies: their settings, and the one that the first run begins with.</summary>
+/// <summary>Studies: their settings, new ones, their gold comparisons, and the one that the first run begins with.</summary>
 public static class StudiesSetup
 {
     public static void AddStudies(this WebApplicationBuilder builder)
@@ -9,6 +11,8 @@ public static class StudiesSetup
         builder.Services.AddSingleton(StarterFiles.From(builder.Configuration));
         builder.Services.AddSingleton<StarterStudy>();
         builder.Services.AddSingleton<StudyOperations>();
+        builder.Services.AddSingleton<StudyCreation>();
+        builder.Services.AddSingleton<GoldOperations>();
         builder.Services.AddScoped<CurrentStudy>();
     }
 

@@ -4,23 +4,14 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Annotator.Web.Studies;
 
-/// <summary>What an admin sets of a study here; when rounds start by themselves is set where rounds are.</summary>
-public sealed record StudySettings(string Name, string Guidelines, StudySampling Sampling, StudyTask Task)
-{
-    /// <summary>No longer offered to annotators.</summary>
-    public bool IsArchived { get; init; }
-}
-
 /// <summary>A study as its settings page shows it.</summary>
-public sealed record StudyView(long Id, StudySettings Settings, int GuidelinesVersion, int TrainPrompts, int HeldoutPrompts);
+/// <param name="PolicyNumber">Of the policy that serves; null while there is none.</param>
+public sealed record StudyView(long Id, StudySettings Settings, int GuidelinesVersion, int? PolicyNumber, int TrainPrompts, int HeldoutPrompts);
 
 /// <summary>Reading and changing a study's settings. Each operation checks who asks.</summary>
-public sealed class StudyOperations(IDbContextFactory<AnnotatorDbContext> contexts, TimeProvider time)
+public sealed partial class StudyOperations(IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, TimeProvider time)
 {
-    public const int MaxNameLength = 80;
-    public const int MaxGuidelinesLength = 20_000;
-    public const int MostChips = 9;
-    public const int MaxChipLength = 40;
+    internal const string Gone = "This study no longer exists: reload the page.";
 
     /// <summary>All studies by name, archived ones last.</summary>
     /// <exception cref="NotAllowedException">Neither an admin nor a viewer.</exception>
@@ -40,7 +31,7 @@ public sealed class StudyOperations(IDbContextFactory<AnnotatorDbContext> contex
         ArgumentNullException.ThrowIfNull(by);
         by.RequireAdmin();
         await using var db = await contexts.CreateDbContextAsync(cancellation);
-        var study = await db.Studies.AsNoTracking().Where(s => studyId == null || s.Id == studyId).OrderBy(s => s.Id).FirstOrDefaultAsync(cancellation);
+        var study = await db.Studies.AsNoTracking().Include(s => s.CurrentPolicy).Where(s => studyId == null || s.Id == studyId).OrderBy(s => s.Id).FirstOrDefaultAsync(cancellation);
         if (study is null)
         {
             return null;
@@ -48,7 +39,7 @@ public sealed class StudyOperations(IDbContextFactory<AnnotatorDbContext> contex
 
         var heldout = await db.Prompts.CountAsync(p => p.StudyId == study.Id && p.Split == PromptSplit.Heldout, cancellation);
         var all = await db.Prompts.CountAsync(p => p.StudyId == study.Id, cancellation);
-        return new(study.Id, Of(study), study.GuidelinesVersion, all - heldout, heldout);
+        return new(study.Id, Of(study, await MembersAsync(db, study, cancellation)), study.GuidelinesVersion, study.CurrentPolicy?.Number, all - heldout, heldout);
     }
 
     /// <summary>Saves the settings. Changed guidelines get the next version, which judgments carry from then on.</summary>
@@ -60,19 +51,19 @@ public sealed class StudyOperations(IDbContextFactory<AnnotatorDbContext> contex
         ArgumentNullException.ThrowIfNull(by);
         ArgumentNullException.ThrowIfNull(settings);
         by.RequireAdmin();
-        settings = settings with { Name = settings.Name.Trim(), Guidelines = settings.Guidelines.ReplaceLineEndings("\n").Trim() + "\n" };
-        settings = settings with { Task = settings.Task with { ReasonChips = [.. settings.Task.ReasonChips.Select(chip => chip.Trim()).Where(chip => chip.Length > 0).Distinct()] } };
-        if (Fault(settings) is { } fault)
+        settings = settings.Tidied();
+        if (settings.Fault() is { } fault)
         {
             throw new RefusedException(fault);
         }
 
+        using var turn = await gate.EnterAsync(cancellation);
         await using var db = await contexts.CreateDbContextAsync(cancellation);
         await using var transaction = await db.Database.BeginTransactionAsync(cancellation);
         var study = await db.Studies.SingleOrDefaultAsync(s => s.Id == studyId, cancellation)
-            ?? throw new RefusedException("This study no longer exists: reload the page.");
-        var before = Of(study);
-        var changes = Changes(before, settings).ToList();
+            ?? throw new RefusedException(Gone);
+        var before = Of(study, await MembersAsync(db, study, cancellation));
+        var changes = before.Changes(settings).ToList();
         if (changes.Count == 0)
         {
             return study.GuidelinesVersion;
@@ -81,6 +72,7 @@ public sealed class StudyOperations(IDbContextFactory<AnnotatorDbContext> contex
         study.Name = settings.Name;
         study.Sampling = settings.Sampling;
         study.IsArchived = settings.IsArchived;
+        await ChangeMembersAsync(db, study, before.Members, settings.Members, cancellation);
         await ChangeTaskAsync(db, study, settings.Task, cancellation);
         if (study.Guidelines != settings.Guidelines)
         {
@@ -97,39 +89,6 @@ public sealed class StudyOperations(IDbContextFactory<AnnotatorDbContext> contex
         await transaction.CommitAsync(cancellation);
         return study.GuidelinesVersion;
     }
-
-    /// <summary>What is wrong with the settings, in a sentence for people; null if nothing is.</summary>
-    public static string? Fault(StudySettings settings)
-    {
-        ArgumentNullException.ThrowIfNull(settings);
-        var sampling = settings.Sampling;
-        return true switch
-        {
-            _ when settings.Name.Trim() is { Length: 0 or > MaxNameLength } => $"The name must have 1 to {MaxNameLength} characters.",
-            _ when settings.Guidelines.Length > MaxGuidelinesLength => $"The guidelines may have {MaxGuidelinesLength} characters at most; they have {settings.Guidelines.Length}.",
-            _ when sampling.Temperature is not (> 0 and <= 2) => $"The temperature must be above 0 and at most 2; it is {sampling.Temperature.ToString(CultureInfo.InvariantCulture)}.",
-            _ when sampling.TopP is not (> 0 and <= 1) => $"Top-p must be above 0 and at most 1; it is {sampling.TopP.ToString(CultureInfo.InvariantCulture)}.",
-            _ when sampling.TopK is not (>= 0 and <= 100_000) => $"Top-k must be from 0 (all tokens) to 100,000; it is {sampling.TopK}.",
-            _ when sampling.MaxTokens is not (>= 1 and <= 1024) => $"The longest response must be from 1 to 1,024 tokens; it is {sampling.MaxTokens}.",
-            _ => Fault(settings.Task),
-        };
-    }
-
-    private static string? Fault(StudyTask task) => true switch
-    {
-        _ when task is { Kind: TaskKind.Pairwise, ResponsesPerComparison: not 2 } => $"A pair has two responses; it is set to {task.ResponsesPerComparison}.",
-        _ when task.Kind == TaskKind.Ranking && task.ResponsesPerComparison is not (>= 3 and <= StudyTask.MostResponses) =>
-            $"A ranking has 3 to {StudyTask.MostResponses} responses; it is set to {task.ResponsesPerComparison}.",
-        _ when task is { Kind: TaskKind.Ranking, AsksStrength: true } => "Strength is asked of pairs only: a ranking says more by its order.",
-        _ when task.ReasonChips.Count > MostChips => $"There may be {MostChips} reasons at most, one for each digit key; there are {task.ReasonChips.Count}.",
-        _ when task.ReasonChips.FirstOrDefault(chip => chip.Length > MaxChipLength) is { } chip => $"A reason may have {MaxChipLength} characters at most; this one has {chip.Length}: {chip}",
-        _ when task is { RequiresReason: true, ReasonChips.Count: 0 } => "A reason is required, but there is none to choose: add some, or do not require one.",
-        _ when task.Overlap is not (>= 1 and <= 50) => $"The judgments for each comparison must be from 1 to 50; they are set to {task.Overlap}.",
-        _ when task.GoldRate is not (>= 0 and <= 0.5) => "The share of gold comparisons must be from 0 to one half.",
-        _ when task.RepeatRate is not (>= 0 and <= 0.5) => "The share of repeats must be from 0 to one half.",
-        _ when task.DailyTarget is <= 0 => "The target for a day must be at least 1; leave it empty for none.",
-        _ => null,
-    };
 
     /// <summary>
     /// Takes over a new task. Comparisons in stock get or lose places with the overlap. Ones that nobody has judged or on the
@@ -155,36 +114,30 @@ public sealed class StudyOperations(IDbContextFactory<AnnotatorDbContext> contex
         study.Task = task;
     }
 
-    private static StudySettings Of(Study study) => new(study.Name, study.Guidelines, study.Sampling, study.Task) { IsArchived = study.IsArchived };
+    private static StudySettings Of(Study study, IReadOnlyList<string>? members) =>
+        new(study.Name, study.Guidelines, study.Sampling, study.Task) { IsArchived = study.IsArchived, Members = members };
 
-    private static IEnumerable<string> Changes(StudySettings before, StudySettings after)
+    /// <summary>Null if the study is open to everybody.</summary>
+    private static async Task<IReadOnlyList<string>?> MembersAsync(AnnotatorDbContext db, Study study, CancellationToken cancellation) =>
+        study.MembersOnly ? await db.StudyMembers.Where(m => m.StudyId == study.Id).Select(m => m.PersonId).Order().ToListAsync(cancellation) : null;
+
+    private static async Task ChangeMembersAsync(
+        AnnotatorDbContext db, Study study, IReadOnlyList<string>? before, IReadOnlyList<string>? after, CancellationToken cancellation)
     {
-        if (before.Name != after.Name)
+        study.MembersOnly = after is not null;
+        var gone = (before ?? []).Except(after ?? []).ToList();
+        await db.StudyMembers.Where(m => m.StudyId == study.Id && gone.Contains(m.PersonId)).ExecuteDeleteAsync(cancellation);
+        await AddMembersAsync(db, study.Id, [.. (after ?? []).Except(before ?? [])], cancellation);
+    }
+
+    /// <summary>To be saved by the caller.</summary>
+    internal static async Task AddMembersAsync(AnnotatorDbContext db, long studyId, IReadOnlyList<string> people, CancellationToken cancellation)
+    {
+        if (await db.Users.CountAsync(p => people.Contains(p.Id), cancellation) < people.Count)
         {
-            yield return $"name (was {before.Name})";
+            throw new RefusedException("Somebody who was chosen to judge has no account any more: reload the page.");
         }
 
-        if (before.Guidelines != after.Guidelines)
-        {
-            yield return "guidelines";
-        }
-
-        if (before.Sampling != after.Sampling)
-        {
-            yield return string.Create(CultureInfo.InvariantCulture,
-                $"sampling (temperature {after.Sampling.Temperature}, top-p {after.Sampling.TopP}, top-k {after.Sampling.TopK}, at most {after.Sampling.MaxTokens} tokens)");
-        }
-
-        if (before.Task != after.Task)
-        {
-            var task = after.Task;
-            yield return string.Create(CultureInfo.InvariantCulture,
-                $"task ({(task.Kind == TaskKind.Pairwise ? "pairs" : $"rankings of {task.ResponsesPerComparison}")}, {task.Overlap} judgments each, gold {task.GoldRate:P0}, repeats {task.RepeatRate:P0}, {(task.DailyTarget is { } target ? $"{target} a day" : "no target")})");
-        }
-
-        if (before.IsArchived != after.IsArchived)
-        {
-            yield return after.IsArchived ? "archived" : "offered to annotators again";
-        }
+        db.StudyMembers.AddRange(people.Select(person => new StudyMember { StudyId = studyId, PersonId = person }));
     }
 }

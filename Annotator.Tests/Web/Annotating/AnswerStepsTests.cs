@@ -158,7 +158,7 @@ public sealed class AnswerStepsTests : IDisposable
         database.Ask(ask);
         database.AddComparisons(comparisons);
         seat ??= database.AddAnnotator("ada");
-        session = new(database.Desk, seat, (await database.Desk.StudyAsync())!, database.Clock, TimeSpan.Zero, NullLogger<DeskSession>.Instance, EnglishWords.All);
+        session = new(database.Desk, seat, (await database.Desk.StudyAsync(seat.Person))!, database.Clock, TimeSpan.Zero, NullLogger<DeskSession>.Instance, EnglishWords.All);
         steps = new(session);
         await session.OpenAsync();
     }

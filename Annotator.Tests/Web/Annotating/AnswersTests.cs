@@ -170,7 +170,7 @@ public sealed class AnswersTests : IDisposable
     [InlineData("[[0,1]]", Answer.Tie, new[] { 0, 1 }, true)]
     [InlineData("[[0,1]]", Answer.Left, new[] { 0, 1 }, false)]
     public void Agreement_with_gold_is_stating_its_preferences(string gold, Answer answer, int[] sides, bool? correct) =>
-        GoldAnswer.IsCorrect(System.Text.Json.JsonSerializer.Deserialize<int[][]>(gold), Press(new(1, "x", sides, ["a", "b"]), answer)).ShouldBe(correct);
+        IsCorrect(System.Text.Json.JsonSerializer.Deserialize<int[][]>(gold)!, Press(new(1, "x", sides, ["a", "b"]), answer)).ShouldBe(correct);
 
     [Fact]
     public void A_gold_tie_among_stated_preferences_may_be_ordered_either_way()
@@ -178,8 +178,8 @@ public sealed class AnswersTests : IDisposable
         int[][] gold = [[2], [0, 1]];
         var press = Press(new(1, "x", [0, 1, 2], ["a", "b", "c"]), Answer.Ranked);
 
-        GoldAnswer.IsCorrect(gold, press with { Tiers = [[2], [1], [0]] }).ShouldBe(true);
-        GoldAnswer.IsCorrect(gold, press with { Tiers = [[2, 1], [0]] }).ShouldBe(false);
+        IsCorrect(gold, press with { Tiers = [[2], [1], [0]] }).ShouldBe(true);
+        IsCorrect(gold, press with { Tiers = [[2, 1], [0]] }).ShouldBe(false);
     }
 
     public void Dispose() => database.Dispose();
@@ -187,6 +187,8 @@ public sealed class AnswersTests : IDisposable
     private async Task<ShownComparison> NextAsync() => (await Desk.NextAsync(ada, [], Cancel))!;
 
     private async Task<string> RefusalAsync(JudgeRequest press) => (await Should.ThrowAsync<RefusedException>(() => Desk.JudgeAsync(ada, press, Cancel))).Message;
+
+    private static bool? IsCorrect(int[][] gold, JudgeRequest press) => GoldAnswer.IsCorrect(gold, press.Verdict, press.Ranking);
 
     private static JudgeRequest Press(ShownComparison comparison, Answer answer) => new()
     {

@@ -13,8 +13,6 @@ namespace Annotator.Tests.Web.Annotating;
 public sealed class DeskDatabase : IDbContextFactory<AnnotatorDbContext>, IDisposable
 {
     private readonly string folder = Directory.CreateTempSubdirectory("annotator-desk-").FullName;
-    private readonly WriteGate gate = new();
-
     private readonly DbContextOptions<AnnotatorDbContext> options;
 
     public DeskDatabase()
@@ -30,6 +28,7 @@ public sealed class DeskDatabase : IDbContextFactory<AnnotatorDbContext>, IDispo
         Desk = NewDesk();
     }
 
+    public WriteGate Gate { get; } = new();
     public MovableClock Clock { get; } = new();
     public LiveFeed Feed { get; } = new(NullLogger<LiveFeed>.Instance);
     public DataFolder Folder => new(folder);
@@ -39,7 +38,7 @@ public sealed class DeskDatabase : IDbContextFactory<AnnotatorDbContext>, IDispo
     /// <summary>As after a restart: nothing remembered but the files.</summary>
     /// <param name="listener">Hears its commands.</param>
     public Desk NewDesk(IInterceptor? listener = null) =>
-        new(listener is null ? this : new Listened(options, listener), gate, SideOrder.FromKeyFile(Folder), Feed, Clock, EnglishWords.All);
+        new(listener is null ? this : new Listened(options, listener), Gate, SideOrder.FromKeyFile(Folder), Feed, Clock, EnglishWords.All);
 
     public AnnotatorDbContext CreateDbContext() => new(options);
 
@@ -118,7 +117,7 @@ public sealed class DeskDatabase : IDbContextFactory<AnnotatorDbContext>, IDispo
     public void Dispose()
     {
         SqliteConnection.ClearAllPools();
-        gate.Dispose();
+        Gate.Dispose();
         Directory.Delete(folder, recursive: true);
     }
 }

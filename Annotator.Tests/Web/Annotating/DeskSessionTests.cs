@@ -166,7 +166,7 @@ public sealed class DeskSessionTests : IDisposable
 
     private async Task<DeskSession> OpenAsync(Seat seat, TimeSpan highlight = default)
     {
-        var study = (await database.Desk.StudyAsync())!;
+        var study = (await database.Desk.StudyAsync(seat.Person))!;
         var session = new DeskSession(database.Desk, seat, study, database.Clock, highlight, NullLogger<DeskSession>.Instance, EnglishWords.All);
         await session.OpenAsync();
         return session;

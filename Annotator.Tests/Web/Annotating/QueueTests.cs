@@ -226,7 +226,7 @@ public sealed class QueueTests : IDisposable
             new(database.StudyId, "Film reviews", TaskKind.Pairwise, 2, new(1, 1), null, HasWork: true),
             new(other, "Haikus", TaskKind.Ranking, 4, new(0, 0), 30, HasWork: false),
         ]);
-        (await Desk.StudyAsync(other, Cancel))!.Task.ResponsesPerComparison.ShouldBe(4);
+        (await Desk.StudyAsync(ada.Person, other, Cancel))!.Task.ResponsesPerComparison.ShouldBe(4);
     }
 
     [Fact]

@@ -53,8 +53,9 @@ public sealed class ResponseCardTests : BunitContext
 
     private async Task<IRenderedComponent<ResponseCard>> RenderAsync(string prompt, string text, Outcome outcome = Outcome.None, bool chat = false)
     {
+        var seat = database.AddAnnotator("ada");
         var session = new DeskSession(
-            database.Desk, database.AddAnnotator("ada"), (await database.Desk.StudyAsync())!, database.Clock, TimeSpan.Zero, NullLogger<DeskSession>.Instance, EnglishWords.All);
+            database.Desk, seat, (await database.Desk.StudyAsync(seat.Person))!, database.Clock, TimeSpan.Zero, NullLogger<DeskSession>.Instance, EnglishWords.All);
         var comparison = new ShownComparison(1, prompt, [0, 1], [text, "another"]) { Messages = chat ? [new("user", "Hello")] : null };
         return Render<ResponseCard>(card => card.Add(c => c.Number, 1).Add(c => c.Comparison, comparison).Add(c => c.Position, 0)
             .Add(c => c.Session, session).Add(c => c.Steps, new AnswerSteps(session)).Add(c => c.Outcome, outcome));

@@ -99,7 +99,7 @@ public sealed class SeenStretchTests : IDisposable
             await JudgeAsync(ada, next);
         }
 
-        var studies = new StudyOperations(database, database.Clock);
+        var studies = new StudyOperations(database, database.Gate, database.Clock);
         var admin = ada.Person with { IsAdmin = true };
         var settings = (await studies.FindAsync(admin, database.StudyId, Cancel))!.Settings;
         await studies.SaveAsync(admin, database.StudyId, settings with { Task = settings.Task with { Overlap = 3 } }, Cancel);

@@ -70,7 +70,7 @@ public sealed class DemoTests
         var simulated = (await study.AnnotatorsAsync(1, Cancel))[0];
 
         (await desk.StudiesAsync(admin.Current, default, Cancel)).ShouldNotContain(s => s.Id == studyId);
-        (await desk.StudyAsync(studyId, Cancel)).ShouldBeNull();
+        (await desk.StudyAsync(admin.Current, studyId, Cancel)).ShouldBeNull();
         await Should.ThrowAsync<RefusedException>(() => desk.NextAsync(new(admin.Current, studyId), [], Cancel));
         await Should.ThrowAsync<RefusedException>(() => desk.NextAsync(new(simulated, real), [], Cancel));
         var shown = (await desk.NextAsync(new(simulated, studyId), [], Cancel)).ShouldNotBeNull();

@@ -89,7 +89,7 @@ internal static class JudgingEndpoints
     }
 
     private static async Task<(DeskStudy Study, Seat Seat)> SeatAsync(ClaimsPrincipal user, long study, Desk desk, CancellationToken cancellation) =>
-        (await desk.StudyAsync(study, cancellation) ?? throw ProblemException.NotFound($"There is no study {study} that is annotated."), new(CurrentPerson.From(user), study));
+        (await desk.StudyAsync(CurrentPerson.From(user), study, cancellation) ?? throw ProblemException.NotFound($"There is no study {study} that is annotated."), new(CurrentPerson.From(user), study));
 
     private static ComparisonToJudge Of(ShownComparison shown, DeskStudy study) => new(shown.Id, shown.Prompt, shown.Messages, shown.Texts, study.GuidelinesVersion);
 

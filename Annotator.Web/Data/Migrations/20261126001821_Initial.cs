@@ -496,6 +496,7 @@ namespace Annotator.Web.Data.Migrations
                     GuidelinesVersion = table.Column<int>(type: "INTEGER", nullable: false),
                     IsArchived = table.Column<bool>(type: "INTEGER", nullable: false),
                     IsDemo = table.Column<bool>(type: "INTEGER", nullable: false),
+                    MembersOnly = table.Column<bool>(type: "INTEGER", nullable: false),
                     JudgmentCount = table.Column<int>(type: "INTEGER", nullable: false),
                     AutomaticRoundEvery = table.Column<int>(type: "INTEGER", nullable: true),
                     AutomaticRoundsADay = table.Column<int>(type: "INTEGER", nullable: true),
@@ -641,6 +642,30 @@ namespace Annotator.Web.Data.Migrations
                         onDelete: ReferentialAction.Cascade);
                     table.ForeignKey(
                         name: "FK_SeenStretches_Studies_StudyId",
+                        column: x => x.StudyId,
+                        principalTable: "Studies",
+                        principalColumn: "Id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "StudyMembers",
+                columns: table => new
+                {
+                    StudyId = table.Column<long>(type: "INTEGER", nullable: false),
+                    PersonId = table.Column<string>(type: "TEXT", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_StudyMembers", x => new { x.StudyId, x.PersonId });
+                    table.ForeignKey(
+                        name: "FK_StudyMembers_AspNetUsers_PersonId",
+                        column: x => x.PersonId,
+                        principalTable: "AspNetUsers",
+                        principalColumn: "Id",
+                        onDelete: ReferentialAction.Cascade);
+                    table.ForeignKey(
+                        name: "FK_StudyMembers_Studies_StudyId",
                         column: x => x.StudyId,
                         principalTable: "Studies",
                         principalColumn: "Id",
@@ -1107,6 +1132,11 @@ namespace Annotator.Web.Data.Migrations
                 column: "SecondPolicyId");
 
             migrationBuilder.CreateIndex(
+                name: "IX_StudyMembers_PersonId",
+                table: "StudyMembers",
+                column: "PersonId");
+
+            migrationBuilder.CreateIndex(
                 name: "IX_WebhookDeliveries_NextAttemptAt",
                 table: "WebhookDeliveries",
                 column: "NextAttemptAt",
@@ -1248,6 +1278,9 @@ namespace Annotator.Web.Data.Migrations
 
             migrationBuilder.DropTable(
                 name: "SeenStretches");
+
+            migrationBuilder.DropTable(
+                name: "StudyMembers");
 
             migrationBuilder.DropTable(
                 name: "WebhookDeliveries");

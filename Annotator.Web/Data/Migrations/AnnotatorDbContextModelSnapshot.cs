@@ -877,6 +877,9 @@ namespace Annotator.Web.Data.Migrations
                     b.Property<int>("JudgmentCount")
                         .HasColumnType("INTEGER");
 
+                    b.Property<bool>("MembersOnly")
+                        .HasColumnType("INTEGER");
+
                     b.Property<string>("Name")
                         .IsRequired()
                         .HasColumnType("TEXT");
@@ -973,6 +976,21 @@ namespace Annotator.Web.Data.Migrations
                     b.HasIndex("SecondPolicyId");
 
                     b.ToTable("Studies");
+                });
+
+            modelBuilder.Entity("Annotator.Web.Data.StudyMember", b =>
+                {
+                    b.Property<long>("StudyId")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("PersonId")
+                        .HasColumnType("TEXT");
+
+                    b.HasKey("StudyId", "PersonId");
+
+                    b.HasIndex("PersonId");
+
+                    b.ToTable("StudyMembers");
                 });
 
             modelBuilder.Entity("Annotator.Web.Data.Webhook", b =>
@@ -1546,6 +1564,21 @@ namespace Annotator.Web.Data.Migrations
                     b.Navigation("CurrentPolicy");
 
                     b.Navigation("SecondPolicy");
+                });
+
+            modelBuilder.Entity("Annotator.Web.Data.StudyMember", b =>
+                {
+                    b.HasOne("Annotator.Web.Data.Person", null)
+                        .WithMany()
+                        .HasForeignKey("PersonId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+
+                    b.HasOne("Annotator.Web.Data.Study", null)
+                        .WithMany()
+                        .HasForeignKey("StudyId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
                 });
 
             modelBuilder.Entity("Annotator.Web.Data.Webhook", b =>
