@@ -11,7 +11,7 @@ public sealed class FrontierTests
     [InlineData(-0.004, false, "0.00")]
     [InlineData(-0.25, true, "−0.25")]
     [InlineData(0.256, true, "+0.26")]
-    public void A_difference_that_rounds_to_zero_has_no_minus(double value, bool signed, string text) => FrontierReport.Number(value, signed).ShouldBe(text);
+    public void A_difference_that_rounds_to_zero_has_no_minus(double value, bool withPlus, string text) => FrontierReport.Number(value, withPlus).ShouldBe(text);
 
     [Fact]
     public void The_reward_at_a_distance_lies_between_the_measurements_around_it()

@@ -64,7 +64,7 @@ public sealed class PolicyOperationsTests(WebApp app) : IClassFixture<WebApp>, I
         await Operations.ServeBesideAsync(admin.Current, study, second.Id, Cancellation);
         await Operations.ServeBesideAsync(admin.Current, study, null, Cancellation);
 
-        (await AuditAsync()).Where(line => line.StartsWith("policy.beside")).ShouldBe(
+        (await AuditAsync()).Where(line => line.StartsWith("policy.beside", StringComparison.Ordinal)).ShouldBe(
         [
             $"policy.beside: {admin.UserName} let policy 0 of Film reviews serve beside policy 1.",
             $"policy.beside: {admin.UserName} let policy 1 of Film reviews serve beside policy 0.",

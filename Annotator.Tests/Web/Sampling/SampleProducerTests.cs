@@ -94,7 +94,7 @@ public sealed class SampleProducerTests : IAsyncLifetime
         between.ShouldAllBe(c => c.PolicyId == next.Id && c.OpenPlaces == 1 && c.Prompt!.Text.StartsWith("Held out"));
         between.ShouldAllBe(c => c.Responses.Count == 2 && c.Responses.Select(r => r.Response!.Policy!.Hash).Distinct().Count() == 2);
         between.Select(c => c.PromptId).Distinct().Count().ShouldBe(5);
-        server.Requests.Where(r => r.Prompt![0].Text!.StartsWith("Held out")).ShouldAllBe(r => r.N == 1);
+        server.Requests.Where(r => r.Prompt![0].Text!.StartsWith("Held out", StringComparison.Ordinal)).ShouldAllBe(r => r.N == 1);
 
         await app.PublishAsync(studyId, "hash-2");
         await Until.TrueAsync(async () => (await EvaluationsAsync()).Count(c => c.RetiredAt == null && c.Responses.Select(r => r.Response!.Policy!.Hash).Order().SequenceEqual(["hash-1", "hash-2"])) == 8);
