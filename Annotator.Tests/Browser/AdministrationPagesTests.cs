@@ -129,10 +129,10 @@ public sealed class AdministrationPagesTests(WebApp app, Fixtures.Browser browse
         await page.GoAsync("/administration/housekeeping");
         var download = await page.Page.RunAndWaitForDownloadAsync(() => page.Page.GetByRole(AriaRole.Link, new() { Name = "Download a backup" }).ClickAsync());
         var backup = await download.PathAsync();
-        await page.Page.GetByTestId("backup-file").SetInputFilesAsync(new FilePayload { Name = "notes.tar", MimeType = "application/x-tar", Buffer = "no backup"u8.ToArray() });
+        await TestPage.ChooseFileAsync(page.Page.GetByTestId("backup-file"), new FilePayload { Name = "notes.tar", MimeType = "application/x-tar", Buffer = "no backup"u8.ToArray() });
         await Expect(page.Page.GetByRole(AriaRole.Alert).Filter(new() { HasText = "backup" })).ToBeVisibleAsync();
 
-        await page.Page.GetByTestId("backup-file").SetInputFilesAsync(backup);
+        await TestPage.ChooseFileAsync(page.Page.GetByTestId("backup-file"), backup);
         await Expect(page.Page.GetByTestId("prepared")).ToContainTextAsync("is whole");
         await page.Page.GetByRole(AriaRole.Button, new() { Name = "Restore now" }).ClickAsync();
         await page.Page.GetByRole(AriaRole.Dialog).GetByRole(AriaRole.Button, new() { Name = "Restore now" }).ClickAsync();

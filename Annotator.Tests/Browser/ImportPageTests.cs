@@ -81,5 +81,5 @@ public sealed class ImportPageTests(WebApp app, Fixtures.Browser browser) : ICla
     }
 
     private static Task ChooseAsync(TestPage page, string name, string content) =>
-        page.Page.Locator("#file").SetInputFilesAsync(new FilePayload { Name = name, MimeType = "application/octet-stream", Buffer = Encoding.UTF8.GetBytes(content) });
+        TestPage.ChooseFileAsync(page.Page.Locator("#file"), new FilePayload { Name = name, MimeType = "application/octet-stream", Buffer = Encoding.UTF8.GetBytes(content) });
 }

@@ -42,7 +42,7 @@ public sealed class LanguagesTests(WebApp app, Fixtures.Browser browser) : IClas
         await Expect(page.Page).ToHaveURLAsync(new Uri(app.Url, "/people").ToString());
         await page.GoAsync("/study");
         await Expect(page.Page.Locator("html[lang=zh-Hans]")).ToBeAttachedAsync();
-        await Expect(page.Page.GetByRole(AriaRole.Link, new() { Name = "项目设置" })).ToBeVisibleAsync();
+        await Expect(page.Page.GetByRole(AriaRole.Link, new() { Name = "项目", Exact = true })).ToBeVisibleAsync();
         page.Problems.ShouldBeEmpty();
     }
 }

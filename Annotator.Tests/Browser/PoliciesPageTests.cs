@@ -113,9 +113,9 @@ public sealed class PoliciesPageTests(AppWithFakeSampler fixture, Fixtures.Brows
         await File.WriteAllTextAsync(folder["no.zip"], "no zip", Cancellation);
         await using var page = await OpenAsync($"/policies?study={study}");
 
-        await page.Page.Locator("#policy-zip").SetInputFilesAsync(folder["no.zip"]);
+        await TestPage.ChooseFileAsync(page.Page.Locator("#policy-zip"), folder["no.zip"]);
         await Expect(page.Page.GetByTestId("import-fault")).ToHaveTextAsync("no.zip is not a zip that can be read: send the policy's Hugging Face directory as a zip.");
-        await page.Page.Locator("#policy-zip").SetInputFilesAsync(zip);
+        await TestPage.ChooseFileAsync(page.Page.Locator("#policy-zip"), zip);
         await Expect(Row(page, 1)).ToContainTextAsync("imported");
         await Expect(Row(page, 0)).ToContainTextAsync("serves now");
         await page.Page.Locator("#policy-directory").FillAsync(folder["nowhere"]);

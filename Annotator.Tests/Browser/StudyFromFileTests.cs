@@ -48,7 +48,7 @@ public sealed class StudyFromFileTests(WebApp app, Fixtures.Browser browser) : I
         await create.ClickAsync();
 
         await Expect(page.Page.Locator("h1")).ToHaveTextAsync("Add prompts");
-        await page.Page.Locator("#file").SetInputFilesAsync(new FilePayload
+        await TestPage.ChooseFileAsync(page.Page.Locator("#file"), new FilePayload
         {
             Name = "prompts.csv", MimeType = "text/csv", Buffer = Encoding.UTF8.GetBytes("prompt,split,priority\nGreen tea is,train,\nBlack tea is,heldout,2\nGreen tea is,,\n,train,\n\"White tea,\nbrewed cold, is\",,-1\n"),
         });

@@ -143,5 +143,21 @@ public sealed class TestPage : IAsyncDisposable
     /// <summary>Waits for the mark that the shell sets when the circuit is live.</summary>
     public Task ReadyAsync() => Assertions.Expect(Page.Locator("html[data-ready=true]")).ToBeAttachedAsync();
 
+    /// <summary>Chooses a file as soon as the input hears of it: Blazor listens a moment after the page is live.</summary>
+    public static async Task ChooseFileAsync(ILocator input, FilePayload file)
+    {
+        await HearsAsync(input);
+        await input.SetInputFilesAsync(file);
+    }
+
+    /// <inheritdoc cref="ChooseFileAsync(ILocator, FilePayload)" />
+    public static async Task ChooseFileAsync(ILocator input, string path)
+    {
+        await HearsAsync(input);
+        await input.SetInputFilesAsync(path);
+    }
+
+    private static Task HearsAsync(ILocator input) => Until.TrueAsync(() => input.EvaluateAsync<bool>("input => input._blazorInputFileNextFileId !== undefined"));
+
     public async ValueTask DisposeAsync() => await Page.Context.DisposeAsync();
 }
