@@ -8,7 +8,7 @@ namespace Annotator.Tests.Browser;
 /// <summary>The desk as a person with a keyboard uses it.</summary>
 internal static class DeskKeys
 {
-    private const float Patience = 60_000;
+    private const float Patience = 180_000;
 
     /// <summary>Waits until a comparison is on screen and keys are heard.</summary>
     public static async Task ComparisonOnScreenAsync(TestPage desk)

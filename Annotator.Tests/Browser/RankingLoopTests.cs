@@ -10,7 +10,7 @@ namespace Annotator.Tests.Browser;
 [Collection(TimedCollection.Name)]
 public sealed class RankingLoopTests(Fixtures.Browser browser)
 {
-    private const float Patience = 60_000;
+    private const float Patience = 180_000;
     private const int Judgments = 6;
 
     [Fact]

@@ -11,7 +11,7 @@ namespace Annotator.Tests.Browser;
 [Collection(TimedCollection.Name)]
 public sealed class WholeLoopTests(Fixtures.Browser browser)
 {
-    private const float Patience = 60_000;
+    private const float Patience = 180_000;
 
     [Fact]
     public async Task People_compare_an_admin_starts_a_round_and_the_new_policys_responses_arrive()
