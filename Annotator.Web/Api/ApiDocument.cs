@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+using Annotator.Model.Preferences;
 using Annotator.Web.Api.Endpoints;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
@@ -19,6 +21,12 @@ internal static class ApiDocument
         **Lists** have `items` and `next`; send `next` as `cursor` for the page after.
 
         **Creations** take an `Idempotency-Key`: for 24 hours, the same request with the same key is answered as the first was, and makes nothing.
+        Files that are imported take none: what is there already is left out of a second import, or it is refused.
+
+        **Viewers' keys** read what the scope `read` opens, with people under pseudonyms; everything else is for admins.
+
+        **On pages alone**: making keys, so that one that leaks makes no others; restoring a backup, which replaces people and keys too
+        (`Annotator.Web restore` does it by hand); signing in, passwords and the tour, which are a person's own.
 
         **Live.** The SignalR hub at `/hubs/live` tells what happens as it happens: see [its reference](/administration/api/live). Webhooks tell it to
         a server of yours.
@@ -41,6 +49,25 @@ internal static class ApiDocument
             {
                 ["key"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", Description = "An API key, made under Administration." },
             };
+            return Task.CompletedTask;
+        });
+        options.AddSchemaTransformer((schema, context, _) =>
+        {
+            // These spell themselves in JSON.
+            if (context.JsonTypeInfo.Type == typeof(Ranking))
+            {
+                schema.Type = JsonSchemaType.Array;
+                schema.Description = "Tiers of places, best first: [[1],[0]]; a tie is one tier of several.";
+                schema.Items = new OpenApiSchema { Type = JsonSchemaType.Array, Items = new OpenApiSchema { Type = JsonSchemaType.Integer } };
+            }
+
+            if (context.JsonTypeInfo.Type is { IsGenericType: true } type && type.GetGenericTypeDefinition() == typeof(Choice<>))
+            {
+                schema.Type = JsonSchemaType.String;
+                schema.Enum = [.. ((IEnumerable<string>)type.GetProperty(nameof(Choice<DayOfWeek>.Names))!.GetValue(null)!).Select(name => JsonValue.Create(name))];
+                schema.Properties = null;
+            }
+
             return Task.CompletedTask;
         });
         options.AddOperationTransformer((operation, context, _) =>

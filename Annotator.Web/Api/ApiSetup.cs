@@ -111,8 +111,13 @@ public static class ApiSetup
         api.MapPrompts();
         api.MapComparisons();
         api.MapJudging();
+        api.MapBrowsing();
+        api.MapGold();
+        api.MapWork();
         api.MapRounds();
         api.MapPolicies();
+        api.MapExplorer();
+        api.MapRegistry();
         api.MapEvaluation();
         api.MapDataset();
         api.MapDemo();

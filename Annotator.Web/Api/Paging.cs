@@ -36,8 +36,10 @@ public sealed record PageOf
         Span<byte> bytes = stackalloc byte[sizeof(long)];
         return Base64Url.IsValid(Cursor, out var length) && length == bytes.Length && Base64Url.TryDecodeFromChars(Cursor, bytes, out _)
             ? BinaryPrimitives.ReadInt64BigEndian(bytes)
-            : throw ProblemException.BadRequest("cursor must be the `next` of an earlier page, as it was.");
+            : throw NoCursor();
     }
+
+    internal static ProblemException NoCursor() => ProblemException.BadRequest("cursor must be the `next` of an earlier page, as it was.");
 
     /// <summary>The page of rows, one more of which than asked for were read if there are any.</summary>
     public Page<T> Of<T>(IReadOnlyList<T> rows, Func<T, long> id)
@@ -45,13 +47,19 @@ public sealed record PageOf
         ArgumentNullException.ThrowIfNull(rows);
         ArgumentNullException.ThrowIfNull(id);
         var size = Size();
-        if (rows.Count <= size)
+        return rows.Count <= size ? new(rows, null) : UpTo([.. rows.Take(size)], id(rows[size - 1]));
+    }
+
+    /// <summary>The page of rows, after which the next one begins at an id; null = it is the last.</summary>
+    public static Page<T> UpTo<T>(IReadOnlyList<T> rows, long? last)
+    {
+        if (last is not { } id)
         {
             return new(rows, null);
         }
 
         Span<byte> bytes = stackalloc byte[sizeof(long)];
-        BinaryPrimitives.WriteInt64BigEndian(bytes, id(rows[size - 1]));
-        return new([.. rows.Take(size)], Base64Url.EncodeToString(bytes));
+        BinaryPrimitives.WriteInt64BigEndian(bytes, id);
+        return new(rows, Base64Url.EncodeToString(bytes));
     }
 }

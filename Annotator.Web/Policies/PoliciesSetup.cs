@@ -19,12 +19,12 @@ public static class PoliciesSetup
         builder.Services.AddTransient<PolicyExplorer>();
     }
 
-    /// <summary><c>GET /api/policies/{hash}.zip</c>, for admins: the Hugging Face directory, streamed.</summary>
+    /// <summary><c>GET /api/policies/{hash}.zip</c>, for admins and viewers: the Hugging Face directory, streamed.</summary>
     public static void MapPolicies(this WebApplication app)
     {
         ArgumentNullException.ThrowIfNull(app);
         app.MapGet("/api/policies/{hash:regex(^[0-9a-f]{{64}}$)}.zip", Download)
-            .RequireAuthorization(new AuthorizeAttribute { Roles = Roles.Admin });
+            .RequireAuthorization(new AuthorizeAttribute { Roles = Roles.Viewers });
     }
 
     private static IResult Download(HttpContext context, string hash, PolicyRegistry registry)

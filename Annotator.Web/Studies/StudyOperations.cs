@@ -25,11 +25,11 @@ public sealed partial class StudyOperations(IDbContextFactory<AnnotatorDbContext
 
     /// <summary>The study with this id, or the first one.</summary>
     /// <returns>Null if there is none.</returns>
-    /// <exception cref="NotAllowedException">Not an admin.</exception>
+    /// <exception cref="NotAllowedException">Neither an admin nor a viewer.</exception>
     public async Task<StudyView?> FindAsync(CurrentPerson by, long? studyId = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(by);
-        by.RequireAdmin();
+        by.RequireViewer();
         await using var db = await contexts.CreateDbContextAsync(cancellation);
         var study = await db.Studies.AsNoTracking().Include(s => s.CurrentPolicy).Where(s => studyId == null || s.Id == studyId).OrderBy(s => s.Id).FirstOrDefaultAsync(cancellation);
         if (study is null)

@@ -15,7 +15,7 @@ public sealed class PolicyDownloadTests(WebApp app) : IClassFixture<WebApp>, IDi
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task An_admin_downloads_a_policy_and_nobody_else_does()
+    public async Task Admins_and_viewers_download_a_policy_and_nobody_else_does()
     {
         var hash = await app.Services.GetRequiredService<PolicyRegistry>().ImportAsync(TinyPolicy.WriteRandom(folder["tiny"]), Cancellation);
         var path = $"/api/policies/{hash}.zip";
@@ -30,6 +30,8 @@ public sealed class PolicyDownloadTests(WebApp app) : IClassFixture<WebApp>, IDi
         (await admin.GetAsync($"/api/policies/{new string('0', 64)}.zip", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.NotFound);
         (await admin.GetAsync("/api/policies/..%2f..%2fannotator.zip", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.NotFound);
 
+        using var viewer = await app.SignInAsync(await app.CreateViewerAsync());
+        (await viewer.GetAsync(path, HttpCompletionOption.ResponseHeadersRead, Cancellation)).StatusCode.ShouldBe(HttpStatusCode.OK);
         using var annotator = await app.SignInAsync(await app.CreateAnnotatorAsync());
         (await annotator.GetAsync(path, Cancellation)).StatusCode.ShouldBe(HttpStatusCode.Forbidden);
         using var stranger = app.CreateClient();

@@ -40,12 +40,12 @@ internal static class ComparisonEndpoints
     }
 
     private static async Task<Ok<Page<ComparisonItem>>> ListAsync(
-        ClaimsPrincipal user, long study, [AsParameters] PageOf page, ComparisonPurpose? purpose, StudyOperations studies, IDbContextFactory<AnnotatorDbContext> contexts, CancellationToken cancellation)
+        ClaimsPrincipal user, long study, [AsParameters] PageOf page, Choice<ComparisonPurpose>? purpose, StudyOperations studies, IDbContextFactory<AnnotatorDbContext> contexts, CancellationToken cancellation)
     {
         await studies.RequireAsync(user, study, cancellation);
-        var after = page.After() ?? 0;
+        var (after, only) = (page.After() ?? 0, purpose?.Value);
         await using var db = await contexts.CreateDbContextAsync(cancellation);
-        var rows = await db.Comparisons.Where(c => c.StudyId == study && c.Id > after && (purpose == null || c.Purpose == purpose)).OrderBy(c => c.Id).Take(page.Size() + 1)
+        var rows = await db.Comparisons.Where(c => c.StudyId == study && c.Id > after && (only == null || c.Purpose == only)).OrderBy(c => c.Id).Take(page.Size() + 1)
             .Select(c => new ComparisonItem(c.Id, c.Purpose, c.PromptId, c.Policy!.Number, c.JudgmentCount, c.OpenPlaces, c.RetiredAt, c.CreatedAt)).ToListAsync(cancellation);
         return TypedResults.Ok(page.Of(rows, row => row.Id));
     }

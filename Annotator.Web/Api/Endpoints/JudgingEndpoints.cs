@@ -36,6 +36,7 @@ internal static class JudgingEndpoints
         var study = api.MapGroup("/studies/{study:long}").WithTags("Judging");
         study.MapPost("/next", NextAsync).Needs(ApiScopes.Judge).WithSummary("Lease the next comparison for ten minutes; asked again before an answer, the same one. 204 if there is none");
         study.MapPost("/judgments", JudgeAsync).Needs(ApiScopes.Judge).WithSummary("Judge a comparison. With an Idempotency-Key, sending it twice judges once");
+        study.MapPost("/judgments/undo", UndoAsync).Needs(ApiScopes.Judge).WithSummary("Take the last judgment back: its comparison is leased again. 204 if there is none. With an Idempotency-Key, sending it twice takes one back");
     }
 
     private static async Task<Results<Ok<ComparisonToJudge>, NoContent>> NextAsync(ClaimsPrincipal user, long study, Desk desk, CancellationToken cancellation)
@@ -88,6 +89,12 @@ internal static class JudgingEndpoints
         }
     }
 
+    private static async Task<Results<Ok<ComparisonToJudge>, NoContent>> UndoAsync(HttpContext http, long study, Desk desk, CancellationToken cancellation)
+    {
+        var (about, seat) = await SeatAsync(http.User, study, desk, cancellation);
+        return await desk.UndoAsync(seat, RequestId(http), cancellation) is { } undone ? TypedResults.Ok(Of(undone.Comparison, about)) : TypedResults.NoContent();
+    }
+
     private static async Task<(DeskStudy Study, Seat Seat)> SeatAsync(ClaimsPrincipal user, long study, Desk desk, CancellationToken cancellation) =>
         (await desk.StudyAsync(CurrentPerson.From(user), study, cancellation) ?? throw ProblemException.NotFound($"There is no study {study} that is annotated."), new(CurrentPerson.From(user), study));
 
@@ -117,9 +124,9 @@ internal static class JudgingEndpoints
     private static int Place(int place, int count) =>
         place >= 0 && place < count ? place : throw ProblemException.BadRequest($"A ranking speaks of places from 0 to {count - 1}; there is none {place}.");
 
-    /// <summary>The same for the same key and <c>Idempotency-Key</c>: the desk finds the judgment that the first request made.</summary>
+    /// <summary>The same for the same key, path and <c>Idempotency-Key</c>: the desk finds the judgment that the first request made.</summary>
     private static Guid RequestId(HttpContext http) =>
         http.Request.Headers[IdempotentCreations.Header].ToString() is { Length: > 0 } key
-            ? new Guid(SHA256.HashData(Encoding.UTF8.GetBytes($"{http.Features.Get<UsedKey>()?.Id} {key}")).AsSpan(0, 16))
+            ? new Guid(SHA256.HashData(Encoding.UTF8.GetBytes($"{http.Features.Get<UsedKey>()?.Id} {http.Request.Path} {key}")).AsSpan(0, 16))
             : Guid.NewGuid();
 }

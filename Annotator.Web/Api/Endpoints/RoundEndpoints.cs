@@ -40,6 +40,12 @@ public sealed record AnnotatorShare(string Annotator, int Preferences);
 /// <summary>The steps of a round so far, by the names of <c>metrics.jsonl</c>.</summary>
 public sealed record RoundSteps(IReadOnlyList<RoundMetrics> Items);
 
+/// <summary>Responses before and after a round, on the same prompts.</summary>
+public sealed record RoundSamples(IReadOnlyList<RoundSampleLine> Items);
+
+/// <summary>The last lines that the trainer said, the oldest first.</summary>
+public sealed record RoundLog(IReadOnlyList<string> Lines);
+
 internal static class RoundEndpoints
 {
     public static void MapRounds(this IEndpointRouteBuilder api)
@@ -52,6 +58,8 @@ internal static class RoundEndpoints
             .Produces(StatusCodes.Status200OK, contentType: "application/zip");
         rounds.MapGet("/{number:int}", GetAsync).Needs(ApiScopes.Read).WithSummary("One round");
         rounds.MapGet("/{number:int}/metrics", MetricsAsync).Needs(ApiScopes.Read).WithSummary("The round's metrics, also while it runs");
+        rounds.MapGet("/{number:int}/samples", SamplesAsync).Needs(ApiScopes.Read).WithSummary("What it changed: responses before and after, on the same prompts");
+        rounds.MapGet("/{number:int}/log", LogAsync).Needs(ApiScopes.Read).WithSummary("What the trainer said, also while it runs");
         rounds.MapPost("/{number:int}/cancel", CancelAsync).Needs(ApiScopes.Write).WithSummary("Take it out of the queue, or stop it where it runs");
         rounds.MapPost("/{number:int}/resume", ResumeAsync).Needs(ApiScopes.Write).WithSummary("Go on with a round that was cut off");
         rounds.MapDelete("/{number:int}", DeleteAsync).Needs(ApiScopes.Write).WithSummary("Delete a round that has ended, with its files; its policy stays");
@@ -75,6 +83,12 @@ internal static class RoundEndpoints
         var round = await FindAsync(user, study, number, rounds, cancellation);
         return TypedResults.Ok(new RoundSteps(new MetricsTail(rounds.Directory(round.Round).Metrics).ReadNew()));
     }
+
+    private static async Task<Ok<RoundSamples>> SamplesAsync(ClaimsPrincipal user, long study, int number, RoundReader rounds, CancellationToken cancellation) =>
+        TypedResults.Ok(new RoundSamples(rounds.Samples(CurrentPerson.From(user), (await FindAsync(user, study, number, rounds, cancellation)).Round)));
+
+    private static async Task<Ok<RoundLog>> LogAsync(ClaimsPrincipal user, long study, int number, RoundReader rounds, CancellationToken cancellation) =>
+        TypedResults.Ok(new RoundLog(rounds.Log(CurrentPerson.From(user), (await FindAsync(user, study, number, rounds, cancellation)).Round)));
 
     private static async Task<Created<RoundItem>> StartAsync(
         ClaimsPrincipal user, long study, Body<NewRound> body, StudyOperations studies, RoundOperations operations, RoundReader rounds, CancellationToken cancellation)
@@ -114,10 +128,10 @@ internal static class RoundEndpoints
     }
 
     private static async Task<Ok<PreviewItem>> PreviewAsync(
-        ClaimsPrincipal user, long study, RoundData? data, StudyOperations studies, RoundPreviewReader previews, CancellationToken cancellation)
+        ClaimsPrincipal user, long study, Choice<RoundData>? data, StudyOperations studies, RoundPreviewReader previews, CancellationToken cancellation)
     {
         await studies.RequireAsync(user, study, cancellation);
-        var preview = await previews.ReadAsync(CurrentPerson.From(user), study, data ?? RoundData.All, cancellation);
+        var preview = await previews.ReadAsync(CurrentPerson.From(user), study, data?.Value ?? RoundData.All, cancellation);
         return TypedResults.Ok(new PreviewItem(
             preview.Counts, [.. preview.ByPolicy.Select(one => new PolicyShare(one.Policy, one.Preferences))], [.. preview.ByAnnotator.Select(one => new AnnotatorShare(one.Annotator, one.Preferences))],
             preview.Agreement, preview.JudgedTwice, preview.Estimate(RoundOptions.AppDefaults("policy", "reference"))?.TotalSeconds));

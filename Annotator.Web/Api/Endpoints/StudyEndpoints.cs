@@ -2,6 +2,7 @@ using System.Security.Claims;
 using Annotator.Web.Data;
 using Annotator.Web.Dataset;
 using Annotator.Web.Overview;
+using Annotator.Web.Policies;
 using Annotator.Web.Rounds;
 using Annotator.Web.Studies;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -14,7 +15,36 @@ public sealed record StudySummary(
     long Id, string Name, TaskKind Kind, int ResponsesPerComparison, bool IsArchived, int JudgmentCount, int? AutomaticRoundEvery, DateTime CreatedAt);
 
 /// <summary>A study with its settings, which <c>PATCH</c> changes.</summary>
-public sealed record StudyDetails(long Id, StudySettings Settings, int GuidelinesVersion, int TrainPrompts, int HeldoutPrompts);
+/// <param name="Policy">The number of the policy that serves; null while there is none.</param>
+public sealed record StudyDetails(long Id, StudySettings Settings, int GuidelinesVersion, int? Policy, int TrainPrompts, int HeldoutPrompts);
+
+/// <summary>A study to create; what is left out is as on the page for new studies.</summary>
+public sealed record NewStudy
+{
+    public string Name { get; init; } = "";
+
+    /// <summary>Markdown, shown beside the desk.</summary>
+    public string Guidelines { get; init; } = "";
+
+    public StudySampling Sampling { get; init; } = new() { Temperature = 0.9, TopP = 0.95 };
+
+    public StudyTask Task { get; init; } = new();
+
+    /// <summary>The ids of the people who may judge; null = everybody who is an annotator.</summary>
+    public IReadOnlyList<string>? Members { get; init; }
+
+    /// <summary>The hash of a policy of the registry, with which the line begins; null = the one that the first study began with.</summary>
+    public string? Policy { get; init; }
+
+    /// <summary>In its place, the full path of a Hugging Face directory on the machine on which the app runs.</summary>
+    public string? PolicyDirectory { get; init; }
+
+    internal StudySettings Settings => new(Name, Guidelines, Sampling, Task) { Members = Members };
+}
+
+/// <summary>A copy to make of a study.</summary>
+/// <param name="Name">Null = the study's, with a number.</param>
+public sealed record NewClone(string? Name = null);
 
 /// <summary>The rule by which rounds start.</summary>
 /// <param name="AutomaticRoundEvery">After so many new preferences; null = by hand only.</param>
@@ -27,8 +57,13 @@ internal static class StudyEndpoints
     {
         var studies = api.MapGroup("/studies").WithTags("Studies");
         studies.MapGet("", ListAsync).Needs(ApiScopes.Read).WithSummary("All studies");
+        studies.MapPost("", CreateAsync).Needs(ApiScopes.Write).WithMetadata(new Creates()).WithSummary("Create a study; its prompts come next");
         studies.MapGet("/{study:long}", GetAsync).Needs(ApiScopes.Read).WithSummary("One study with its settings");
         studies.MapPatch("/{study:long}", ChangeAsync).Needs(ApiScopes.Write).WithSummary("Change settings: a JSON merge patch of the settings");
+        studies.MapPost("/{study:long}/clone", CloneAsync).Needs(ApiScopes.Write).WithMetadata(new Creates())
+            .WithSummary("A new study with its settings and prompts, and the policy that it began with");
+        studies.MapPost("/{study:long}/archive", ArchiveAsync).Needs(ApiScopes.Write).WithSummary("Take it from the annotators; everything in it stays");
+        studies.MapPost("/{study:long}/unarchive", UnarchiveAsync).Needs(ApiScopes.Write).WithSummary("Offer it to annotators again");
         studies.MapPut("/{study:long}/rule", RuleAsync).Needs(ApiScopes.Write).WithSummary("Set or lift the rule by which rounds start");
         studies.MapGet("/{study:long}/overview", OverviewAsync).Needs(ApiScopes.Read).WithSummary("How the study stands: are people judging, is the stock full, did the last round help, is anything broken");
         studies.MapGet("/{study:long}/counts", CountAsync).Needs(ApiScopes.Read).WithSummary("What the study's judgments come to");
@@ -55,6 +90,50 @@ internal static class StudyEndpoints
         return TypedResults.Ok(Of(await FindAsync(user, study, studies, cancellation)));
     }
 
+    private static async Task<Created<StudyDetails>> CreateAsync(
+        ClaimsPrincipal user, Patch<NewStudy> body, StudyOperations studies, StudyCreation creation, PolicyUpload policies, CancellationToken cancellation)
+    {
+        var (who, asked) = (CurrentPerson.From(user), body.Apply(new()));
+        if (asked is { Policy: not null, PolicyDirectory: not null })
+        {
+            throw ProblemException.BadRequest("Name a policy by its hash or by its directory, not by both.");
+        }
+
+        if (asked.Settings.Fault() is { } fault)
+        {
+            throw new RefusedException(fault);
+        }
+
+        var policy = asked.PolicyDirectory is { } directory ? await policies.TakeDirectoryAsync(who, directory, cancellation) : asked.Policy;
+        return await CreatedAsync(user, await creation.CreateAsync(who, asked.Settings, policy, cancellation), studies, cancellation);
+    }
+
+    private static async Task<Created<StudyDetails>> CloneAsync(
+        ClaimsPrincipal user, long study, Body<NewClone> body, StudyOperations studies, StudyCreation creation, CancellationToken cancellation)
+    {
+        var who = CurrentPerson.From(user);
+        var names = await studies.NamesAsync(who, cancellation);
+        var original = names.FirstOrDefault(s => s.Id == study) ?? throw NoStudy(study);
+        var name = body.Value.Name ?? StudyCreation.NameForCopy(original.Name, names.Select(s => s.Name));
+        return await CreatedAsync(user, await creation.CloneAsync(who, study, name, cancellation), studies, cancellation);
+    }
+
+    private static Task<Ok<StudyDetails>> ArchiveAsync(ClaimsPrincipal user, long study, StudyOperations studies, CancellationToken cancellation) =>
+        SetArchivedAsync(user, study, true, studies, cancellation);
+
+    private static Task<Ok<StudyDetails>> UnarchiveAsync(ClaimsPrincipal user, long study, StudyOperations studies, CancellationToken cancellation) =>
+        SetArchivedAsync(user, study, false, studies, cancellation);
+
+    private static async Task<Ok<StudyDetails>> SetArchivedAsync(ClaimsPrincipal user, long study, bool archived, StudyOperations studies, CancellationToken cancellation)
+    {
+        await studies.RequireAsync(user, study, cancellation);
+        await studies.SetArchivedAsync(CurrentPerson.From(user), study, archived, cancellation);
+        return TypedResults.Ok(Of(await FindAsync(user, study, studies, cancellation)));
+    }
+
+    private static async Task<Created<StudyDetails>> CreatedAsync(ClaimsPrincipal user, long id, StudyOperations studies, CancellationToken cancellation) =>
+        TypedResults.Created($"{ApiSetup.Root}/studies/{id}", Of(await FindAsync(user, id, studies, cancellation)));
+
     private static async Task<Ok<RoundRule>> RuleAsync(
         ClaimsPrincipal user, long study, Body<RoundRule> rule, StudyOperations studies, RoundOperations rounds, CancellationToken cancellation)
     {
@@ -72,7 +151,7 @@ internal static class StudyEndpoints
         return TypedResults.Ok(await export.CountAsync(CurrentPerson.From(user), study, cancellation));
     }
 
-    private static StudyDetails Of(StudyView view) => new(view.Id, view.Settings, view.GuidelinesVersion, view.TrainPrompts, view.HeldoutPrompts);
+    private static StudyDetails Of(StudyView view) => new(view.Id, view.Settings, view.GuidelinesVersion, view.PolicyNumber, view.TrainPrompts, view.HeldoutPrompts);
 
     private static async Task<StudyView> FindAsync(ClaimsPrincipal user, long study, StudyOperations studies, CancellationToken cancellation) =>
         await studies.FindAsync(CurrentPerson.From(user), study, cancellation) ?? throw NoStudy(study);

@@ -31,22 +31,23 @@ public sealed class GoldOperations(IDbContextFactory<AnnotatorDbContext> context
     /// <param name="by">Who looks.</param>
     /// <param name="studyId">The study.</param>
     /// <param name="before">From the page before; null = from the newest.</param>
+    /// <param name="size">At most so many.</param>
     /// <param name="cancellation">Ends the reading.</param>
     /// <exception cref="NotAllowedException">Not an admin.</exception>
-    public async Task<GoldPageOfViews> GoldAsync(CurrentPerson by, long studyId, long? before = null, CancellationToken cancellation = default)
+    public async Task<GoldPageOfViews> GoldAsync(CurrentPerson by, long studyId, long? before = null, int size = PageSize, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(by);
         by.RequireAdmin();
         await using var db = await contexts.CreateDbContextAsync(cancellation);
         var ids = await db.Comparisons
             .Where(c => c.StudyId == studyId && c.Purpose == ComparisonPurpose.Gold && c.RetiredAt == null && c.Id < (before ?? long.MaxValue))
-            .OrderByDescending(c => c.Id).Select(c => c.Id).Take(PageSize + 1).ToListAsync(cancellation);
-        return new(await ViewsAsync(db, [.. ids.Take(PageSize)], cancellation), ids.Count > PageSize ? ids[PageSize - 1] : null);
+            .OrderByDescending(c => c.Id).Select(c => c.Id).Take(size + 1).ToListAsync(cancellation);
+        return new(await ViewsAsync(db, [.. ids.Take(size)], cancellation), ids.Count > size ? ids[size - 1] : null);
     }
 
     /// <summary>Comparisons that people have judged and that are not gold, the latest judged first.</summary>
     /// <inheritdoc cref="GoldAsync"/>
-    public async Task<GoldPageOfViews> JudgedAsync(CurrentPerson by, long studyId, long? before = null, CancellationToken cancellation = default)
+    public async Task<GoldPageOfViews> JudgedAsync(CurrentPerson by, long studyId, long? before = null, int size = PageSize, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(by);
         by.RequireAdmin();
@@ -55,8 +56,8 @@ public sealed class GoldOperations(IDbContextFactory<AnnotatorDbContext> context
         var found = await db.Judgments
             .Where(j => j.StudyId == studyId && j.Id < (before ?? long.MaxValue) && j.Comparison!.Purpose == ComparisonPurpose.Train
                 && !db.Judgments.Any(later => later.ComparisonId == j.ComparisonId && later.Id > j.Id))
-            .OrderByDescending(j => j.Id).Select(j => new { j.Id, j.ComparisonId }).Take(PageSize + 1).ToListAsync(cancellation);
-        return new(await ViewsAsync(db, [.. found.Take(PageSize).Select(j => j.ComparisonId)], cancellation), found.Count > PageSize ? found[PageSize - 1].Id : null);
+            .OrderByDescending(j => j.Id).Select(j => new { j.Id, j.ComparisonId }).Take(size + 1).ToListAsync(cancellation);
+        return new(await ViewsAsync(db, [.. found.Take(size).Select(j => j.ComparisonId)], cancellation), found.Count > size ? found[size - 1].Id : null);
     }
 
     /// <summary>One comparison; null if there is none, or it can't be gold.</summary>

@@ -96,7 +96,7 @@ public sealed class GoldOperationsTests : IDisposable
 
         var latest = database.Judgments()[^1].ComparisonId;
         var first = await gold.JudgedAsync(Admin, database.StudyId, cancellation: Cancel);
-        var second = await gold.JudgedAsync(Admin, database.StudyId, first.Next, Cancel);
+        var second = await gold.JudgedAsync(Admin, database.StudyId, first.Next, cancellation: Cancel);
 
         first.Views[0].ComparisonId.ShouldBe(latest);
         (first.Views.Count, second.Views.Count, second.Next).ShouldBe((GoldOperations.PageSize, 3, null));
