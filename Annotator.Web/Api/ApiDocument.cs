@@ -51,21 +51,15 @@ internal static class ApiDocument
             };
             return Task.CompletedTask;
         });
+        options.CreateSchemaReferenceId = info => NamesOf(info.Type) is null ? OpenApiOptions.CreateDefaultSchemaReferenceId(info) : null;
         options.AddSchemaTransformer((schema, context, _) =>
         {
-            // These spell themselves in JSON.
+            // It spells itself in JSON.
             if (context.JsonTypeInfo.Type == typeof(Ranking))
             {
                 schema.Type = JsonSchemaType.Array;
                 schema.Description = "Tiers of places, best first: [[1],[0]]; a tie is one tier of several.";
                 schema.Items = new OpenApiSchema { Type = JsonSchemaType.Array, Items = new OpenApiSchema { Type = JsonSchemaType.Integer } };
-            }
-
-            if (context.JsonTypeInfo.Type is { IsGenericType: true } type && type.GetGenericTypeDefinition() == typeof(Choice<>))
-            {
-                schema.Type = JsonSchemaType.String;
-                schema.Enum = [.. ((IEnumerable<string>)type.GetProperty(nameof(Choice<DayOfWeek>.Names))!.GetValue(null)!).Select(name => JsonValue.Create(name))];
-                schema.Properties = null;
             }
 
             return Task.CompletedTask;
@@ -77,6 +71,15 @@ internal static class ApiDocument
             {
                 operation.Description = $"Needs the scope `{Scope.Name(needs.Scope)}`.";
                 operation.Security = [new() { [new OpenApiSecuritySchemeReference("key", context.Document)] = [] }];
+            }
+
+            foreach (var described in context.Description.ParameterDescriptions)
+            {
+                if (NamesOf(described.ParameterDescriptor?.ParameterType ?? described.Type) is { } names
+                    && operation.Parameters?.OfType<OpenApiParameter>().FirstOrDefault(one => one.Name == described.Name) is { } parameter)
+                {
+                    parameter.Schema = new OpenApiSchema { Type = JsonSchemaType.String, Enum = [.. names.Select(name => JsonValue.Create(name))] };
+                }
             }
 
             if (metadata.OfType<Creates>().Any())
@@ -109,4 +112,10 @@ internal static class ApiDocument
             return Task.CompletedTask;
         });
     }
+
+    /// <summary>What a <see cref="Choice{T}"/> can be; null of any other type.</summary>
+    private static IReadOnlyList<string>? NamesOf(Type type) =>
+        (Nullable.GetUnderlyingType(type) ?? type) is { IsGenericType: true } choice && choice.GetGenericTypeDefinition() == typeof(Choice<>)
+            ? (IReadOnlyList<string>)choice.GetProperty(nameof(Choice<DayOfWeek>.Names))!.GetValue(null)!
+            : null;
 }

@@ -184,12 +184,15 @@ public sealed partial class EveryEndpointTests(WebApp app) : IClassFixture<WebAp
     {
         using var nobody = app.CreateClient();
         var paths = JsonNode.Parse(await nobody.GetStringAsync("/openapi/v1.json", Cancellation))!["paths"]!;
-        paths["/api/v1/studies/{study}/dataset"]!["get"]!["parameters"]!.AsArray().Single(one => one!["name"]!.GetValue<string>() == "agreement")!["schema"]!["enum"]!.AsArray()
-            .Select(name => name!.GetValue<string>()).ShouldBe(["unknown", "agreed", "contested", "adjudicated"]);
+        NamesOf("/api/v1/studies/{study}/dataset", "agreement").ShouldBe(["unknown", "agreed", "contested", "adjudicated"]);
+        NamesOf("/api/v1/studies/{study}/prompts", "split").ShouldBe(["train", "heldout"]);
         using var client = await app.KeyOfAsync(await app.CreateAdminAsync("speller"));
         (await client.GetJsonAsync("/api/v1/studies/1/comparisons?purpose=evaluation")).Response.StatusCode.ShouldBe(HttpStatusCode.OK);
         (await client.GetJsonAsync("/api/v1/studies/1/rounds/preview?data=new")).Response.StatusCode.ShouldBe(HttpStatusCode.OK);
         (await client.GetJsonAsync("/api/v1/studies/1/prompts?split=held-out")).ShouldBeProblem(400);
+
+        IEnumerable<string> NamesOf(string path, string parameter) =>
+            paths[path]!["get"]!["parameters"]!.AsArray().Single(one => one!["name"]!.GetValue<string>() == parameter)!["schema"]!["enum"]!.AsArray().Select(name => name!.GetValue<string>());
     }
 
     private static bool Same(string path, string template) => Regex.IsMatch(path, $"^{Regex.Replace(template, @"\{[^}]+\}", "[^/]+")}$");
