@@ -129,6 +129,7 @@ public sealed class AdminWeekTests(Fixtures.Browser browser) : IAsyncLifetime
     {
         await page.GoAsync($"/rounds?study={study}");
         await Expect(page.Page.GetByTestId("preview")).ToContainTextAsync($"{Fitting} preferences");
+        await Expect(page.Page.GetByTestId("preview-details")).ToContainTextAsync($"imported: {Fitting}");
         await page.Page.GetByLabel("batch_size", new() { Exact = true }).FillAsync("16");
         await page.Page.GetByLabel("max_steps", new() { Exact = true }).FillAsync("40");
         await page.Page.GetByLabel("learning_rate", new() { Exact = true }).FillAsync("1e-4");
@@ -198,8 +199,10 @@ public sealed class AdminWeekTests(Fixtures.Browser browser) : IAsyncLifetime
     private async Task LeaveOutWhoDoesNotReadAsync()
     {
         await page.GoAsync($"/people/work?study={study}");
-        var hasty = page.Page.GetByTestId("people").GetByRole(AriaRole.Listitem).Filter(new() { HasText = "leo" });
+        var people = page.Page.GetByTestId("people").GetByRole(AriaRole.Listitem);
+        var hasty = people.Filter(new() { HasText = "leo" });
         await Expect(hasty).ToContainTextAsync("not by chance");
+        await Expect(people.Filter(new() { HasText = "imported" })).Not.ToContainTextAsync("not by chance");
         await Expect(page.Page.GetByTestId("alpha").Locator("strong")).ToBeVisibleAsync();
         await page.TakeAsync("week-5-people");
         await hasty.GetByRole(AriaRole.Button, new() { Name = "Leave out of training" }).ClickAsync();

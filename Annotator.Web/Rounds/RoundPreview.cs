@@ -13,7 +13,7 @@ public sealed record RoundPreview
     /// <summary>Preferences by the number of the policy whose arrival asked for them, in its order.</summary>
     public required IReadOnlyList<(int Policy, int Preferences)> ByPolicy { get; init; }
 
-    /// <summary>Preferences by annotator, the busiest first; their pseudonym where they have no name.</summary>
+    /// <summary>Preferences by annotator, the busiest first; their pseudonym where they have no account.</summary>
     public required IReadOnlyList<(string Annotator, int Preferences)> ByAnnotator { get; init; }
 
     /// <summary>Krippendorff's α (nominal) over the comparisons that two or more judged, of the preferences alone; null where it can't be told.</summary>
@@ -66,7 +66,7 @@ public sealed class RoundPreviewReader(IDbContextFactory<AnnotatorDbContext> con
         await using var db = await contexts.CreateDbContextAsync(cancellation);
         var numbers = await db.Policies.Where(p => p.StudyId == studyId).ToDictionaryAsync(p => p.Id, p => p.Number, cancellation);
         var ids = byAnnotator.Keys.ToList();
-        var names = await db.Users.Where(p => ids.Contains(p.Id)).ToDictionaryAsync(p => p.Id, p => p.UserName ?? p.Pseudonym, cancellation);
+        var names = await db.Users.Where(p => ids.Contains(p.Id)).ToDictionaryAsync(p => p.Id, p => p is { IsImported: false, DeletedAt: null } ? p.UserName! : p.Pseudonym, cancellation);
         var twice = answers.Values.Where(given => given.Count >= 2).ToList();
         return new()
         {

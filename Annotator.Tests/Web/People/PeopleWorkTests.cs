@@ -118,6 +118,15 @@ public sealed class PeopleWorkTests
     }
 
     [Fact]
+    public void Preferences_of_another_tool_say_nothing_of_sides()
+    {
+        var count = new WorkCount();
+        count.Add([new("imported", Verdict.Ranked, [[0], [1]], [0, 1], Seconds: 0, DateTime.UnixEpoch, SidesKnown: false)]);
+
+        count.Result().People.ShouldHaveSingleItem().PositionBias.Count.ShouldBe(0, "the better one stands first in such files, whatever stood where on whose screen");
+    }
+
+    [Fact]
     public void A_ranking_is_compared_pair_by_pair()
     {
         var count = new WorkCount();

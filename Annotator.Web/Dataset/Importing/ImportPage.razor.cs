@@ -138,7 +138,7 @@ public sealed partial class ImportPage
         var notes = new List<string>
         {
             Words["{0:N0} of them state a preference that a round can train on.", report.Preferences],
-            Words["{0:N0} prompts are new to the study, {1:N0} annotators judged.", report.NewPrompts, report.Annotators],
+            Words["Prompts that are new to the study: {0:N0}. Annotators who judged: {1:N0}.", report.NewPrompts, report.Annotators],
         };
         if (report.Repeated.Count > 0)
         {
@@ -167,5 +167,5 @@ public sealed partial class ImportPage
 
     private static string Worst(JudgmentLogLine line) => line.Ranking is { Length: > 1 } tiers ? line.Responses[tiers[^1][0]].Text : "";
 
-    private static string Short(string text) => text.Length <= ShownCharacters ? text : string.Create(CultureInfo.InvariantCulture, $"{text.AsSpan(0, char.IsHighSurrogate(text[ShownCharacters - 1]) ? ShownCharacters - 1 : ShownCharacters)}…");
+    private static string Short(string full) => full.Trim() is var text && text.Length <= ShownCharacters ? text : string.Create(CultureInfo.InvariantCulture, $"{text.AsSpan(0, char.IsHighSurrogate(text[ShownCharacters - 1]) ? ShownCharacters - 1 : ShownCharacters)}…");
 }

@@ -126,7 +126,8 @@ public sealed class PeopleWork : IDisposable
         var rows = db.Judgments.AsNoTracking()
             .Where(j => j.StudyId == studyId && !j.IsSuperseded && j.Verdict != Verdict.Withdrawn && (j.Origin == JudgmentOrigin.Queue || j.Origin == JudgmentOrigin.Repeat))
             .OrderBy(j => j.ComparisonId)
-            .Select(j => new { j.ComparisonId, Answer = new WorkAnswer(j.AnnotatorId, j.Verdict, j.Ranking, j.SidesShown, j.Seconds, j.CreatedAt, j.Origin == JudgmentOrigin.Repeat) });
+            // What was imported from another tool followed no guidelines of ours, and was shown nobody knows how.
+            .Select(j => new { j.ComparisonId, Answer = new WorkAnswer(j.AnnotatorId, j.Verdict, j.Ranking, j.SidesShown, j.Seconds, j.CreatedAt, j.Origin == JudgmentOrigin.Repeat, j.GuidelinesVersion > 0) });
         var (current, answers) = (0L, new List<WorkAnswer>());
         await foreach (var row in rows.AsAsyncEnumerable().WithCancellation(cancellation))
         {

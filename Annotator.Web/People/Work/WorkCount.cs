@@ -4,7 +4,8 @@ using Annotator.Web.Data;
 namespace Annotator.Web.People.Work;
 
 /// <summary>One person's current answer on a comparison, as far as figures need it.</summary>
-public sealed record WorkAnswer(string AnnotatorId, Verdict Verdict, int[][]? Ranking, int[] SidesShown, double Seconds, DateTime At, bool IsRepeat = false);
+/// <param name="SidesKnown">Somebody saw the responses in the order of <paramref name="SidesShown"/>; of preferences from other tools nobody knows.</param>
+public sealed record WorkAnswer(string AnnotatorId, Verdict Verdict, int[][]? Ranking, int[] SidesShown, double Seconds, DateTime At, bool IsRepeat = false, bool SidesKnown = true);
 
 /// <summary>
 /// Counts what people's answers say of their work, comparison by comparison. Pure. What is compared between people is an
@@ -268,7 +269,7 @@ public sealed class WorkCount
             }
 
             // One trial a judgment, be it of two or of eight: those of one ranking would not be independent.
-            if (answer is { Verdict: Verdict.Ranked, Ranking: [[var best], .., [var worst]] })
+            if (answer is { SidesKnown: true, Verdict: Verdict.Ranked, Ranking: [[var best], .., [var worst]] })
             {
                 sided++;
                 left += Array.IndexOf(answer.SidesShown, best) < Array.IndexOf(answer.SidesShown, worst) ? 1 : 0;

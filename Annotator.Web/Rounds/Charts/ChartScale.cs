@@ -5,15 +5,19 @@ namespace Annotator.Web.Rounds.Charts;
 /// <summary>One axis: the values it spans and the round numbers written along it.</summary>
 public sealed record ChartScale(double Low, double High, IReadOnlyList<double> Ticks)
 {
+    /// <summary>After the point; with more, an exponent is easier to read.</summary>
+    private const int MostDigits = 6;
+
     /// <summary>The smallest span with ends on multiples of 1, 2 or 5 × 10ⁿ that holds all values (up to a fiftieth of a step), in about <paramref name="steps"/> steps.</summary>
     public static ChartScale Around(IEnumerable<double> values, int steps = 4)
     {
         var finite = values.Where(double.IsFinite).ToList();
         var (low, high) = finite.Count == 0 ? (0, 1) : (finite.Min(), finite.Max());
-        if (high - low < 1e-9 * Math.Max(1, Math.Abs(high)))
+        var size = Math.Max(Math.Abs(low), Math.Abs(high));
+        if (high - low <= 1e-6 * size)
         {
-            // One value has no span of its own: give it one on either side.
-            var room = high == 0 ? 1 : Math.Abs(high) * 0.1;
+            // One value has no span of its own, nor have two that differ by a rounding error: give them one on either side.
+            var room = size == 0 ? 1 : size * 0.1;
             (low, high) = (low - room, high + room);
         }
 
@@ -81,10 +85,13 @@ public sealed record ChartScale(double Low, double High, IReadOnlyList<double> T
             return "0";
         }
 
-        var digits = step <= 0 ? 0 : Math.Clamp((int)Math.Ceiling(-Math.Log10(step) - 1e-9), 0, 6);
-        var text = Math.Abs(tick) >= 10_000
-            ? (Math.Abs(tick) / 1000).ToString("0.###", CultureInfo.InvariantCulture) + "k"
-            : Math.Abs(tick).ToString("F" + digits, CultureInfo.InvariantCulture);
+        var digits = step <= 0 ? 0 : Math.Max(0, (int)Math.Ceiling(-Math.Log10(step) - 1e-9));
+        var text = Math.Abs(tick) switch
+        {
+            var size when digits > MostDigits => MetricText.Of(size),
+            var size and >= 10_000 => (size / 1000).ToString("0.###", CultureInfo.InvariantCulture) + "k",
+            var size => size.ToString("F" + digits, CultureInfo.InvariantCulture),
+        };
         return tick < 0 ? "−" + text : text;
     }
 

@@ -11,6 +11,8 @@ public sealed class ChartTests
     [InlineData(-1e-6, 2.3, "0|1|2|3")]
     [InlineData(0.00012, 0.00043, "0.0001|0.0002|0.0003|0.0004|0.0005")]
     [InlineData(12000, 39000, "10k|20k|30k|40k")]
+    [InlineData(0.69314717, 0.69314718, "0.60|0.65|0.70|0.75|0.80")]
+    [InlineData(-9.5e-8, 0, "−1e-7|−5e-8|0")]
     public void An_axis_ends_on_round_numbers_around_its_values(double low, double high, string ticks)
     {
         var scale = ChartScale.Around([low, high]);
