@@ -1,5 +1,4 @@
 using Annotator.Web.Data;
-using Annotator.Web.Evaluations;
 using Microsoft.EntityFrameworkCore;
 
 namespace Annotator.Web.Annotating;
@@ -30,7 +29,7 @@ public sealed partial class Desk
         return answered == 0 ? null : new(await first.CountAsync(j => j.GoldCorrect == true, cancel), answered);
     }
 
-    private static async Task<RoundImpact?> ImpactAsync(AnnotatorDbContext db, Seat seat, CancellationToken cancel)
+    private async Task<RoundImpact?> ImpactAsync(AnnotatorDbContext db, Seat seat, CancellationToken cancel)
     {
         var first = await Own(db, seat).OrderBy(j => j.CreatedAt).Select(j => (long?)j.Id).FirstOrDefaultAsync(cancel);
         if (first is null)
@@ -48,7 +47,7 @@ public sealed partial class Desk
             return null;
         }
 
-        var result = await EvaluationJudgments.OfPairAsync(db, round.Policy, round.Over, cancel);
+        var result = await tally.OfPairAsync(round.Policy, round.Over, cancel);
         return result is { WinRate: { } share, Interval: { } interval }
             ? new(round.Number, round.Policy.Number, round.Over.Number, share, interval.Low, interval.High, result.Judgments)
             : null;

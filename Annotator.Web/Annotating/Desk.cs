@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Annotator.Web.Data;
+using Annotator.Web.Evaluations;
 using Annotator.Web.Languages;
 using Annotator.Web.Live;
 using Microsoft.EntityFrameworkCore;
@@ -13,7 +14,7 @@ namespace Annotator.Web.Annotating;
 /// and two tabs never judge one twice.
 /// </summary>
 public sealed partial class Desk(
-    IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, SideOrder sideOrder, LiveFeed feed, TimeProvider clock, IStringLocalizer<Words> words)
+    IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, SideOrder sideOrder, EvaluationTally tally, LiveFeed feed, TimeProvider clock, IStringLocalizer<Words> words)
 {
     /// <summary>How long a comparison stays with an annotator who does nothing.</summary>
     public static readonly TimeSpan Lease = TimeSpan.FromMinutes(10);

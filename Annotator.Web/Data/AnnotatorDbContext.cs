@@ -1,3 +1,4 @@
+using System.Data;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Annotator.Model.Preferences;
@@ -6,6 +7,7 @@ using Microsoft.AspNetCore.Identity.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.ChangeTracking;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
+using Microsoft.EntityFrameworkCore.Storage;
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 
 namespace Annotator.Web.Data;
@@ -42,6 +44,12 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
         Database.AutoSavepointsEnabled = false;
         return SaveChangesAsync(cancel);
     }
+
+    /// <summary>
+    /// Until it is disposed, everything is read as it is now. It is deferred, which is what SQLite's provider makes of this
+    /// level: it takes no lock, and nobody who writes waits for it.
+    /// </summary>
+    public Task<IDbContextTransaction> ReadOneMomentAsync(CancellationToken cancellation = default) => Database.BeginTransactionAsync(IsolationLevel.ReadUncommitted, cancellation);
 
     public override int SaveChanges(bool acceptAllChangesOnSuccess)
     {
@@ -173,6 +181,8 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
         builder.Entity<Response>(response =>
         {
             response.ComplexProperty(r => r.Sampling);
+            AsJson(response.Property(r => r.TokenIds));
+            AsJson(response.Property(r => r.PromptTokenIds));
             response.HasIndex(r => new { r.PolicyId, r.PromptId });
             response.HasOne(r => r.Author).WithMany().HasForeignKey(r => r.AuthorId).OnDelete(DeleteBehavior.Restrict);
             response.HasOne(r => r.EditedFrom).WithMany().HasForeignKey(r => r.EditedFromId).OnDelete(DeleteBehavior.Restrict);
@@ -219,6 +229,7 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
             judgment.HasOne(j => j.Supersedes).WithMany().HasForeignKey(j => j.SupersedesId).OnDelete(DeleteBehavior.Restrict);
             judgment.HasOne(j => j.GivenWith).WithMany().HasForeignKey(j => j.GivenWithId).OnDelete(DeleteBehavior.Restrict);
             AsJson(judgment.Property(j => j.Ranking));
+            AsJson(judgment.Property(j => j.SidesShown));
             AsJson(judgment.Property(j => j.Reasons));
             AsJson(judgment.Property(j => j.Flags));
             AsJson(judgment.Property(j => j.Source));
@@ -299,6 +310,10 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
 
     /// <inheritdoc cref="AsJson{T}(PropertyBuilder{T})"/>
     private static void AsJson<T>(ComplexTypePropertyBuilder<T> property) => property.HasConversion(new JsonConverter<T>(), new JsonComparer<T>());
+
+    private static void AsJson(PropertyBuilder<int[]> property) => property.HasConversion(new NumbersAsJson.ListConverter(), new NumbersAsJson.ListComparer());
+
+    private static void AsJson(PropertyBuilder<int[][]> property) => property.HasConversion(new NumbersAsJson.ListsConverter(), new JsonComparer<int[][]>());
 
     private static IdentityRole Role(string id, string name) =>
         new(name) { Id = id, NormalizedName = name.ToUpperInvariant(), ConcurrencyStamp = id };

@@ -36,6 +36,9 @@ public sealed record EvaluationReport
     /// <summary>Each two policies that were compared, the newest first; the newer one is the first of the two.</summary>
     public required IReadOnlyList<PairResult> Pairs { get; init; }
 
+    /// <summary>How many people are left out of training, and so of all that is counted here.</summary>
+    public required int LeftOut { get; init; }
+
     /// <summary>Best first; empty where there is no estimate.</summary>
     public required IReadOnlyList<PolicyRating> Ratings { get; init; }
 
@@ -58,7 +61,7 @@ public sealed record EvaluationReport
 }
 
 /// <summary>Reads evaluations for pages and API.</summary>
-public sealed class EvaluationReader(IDbContextFactory<AnnotatorDbContext> contexts, SampleProducer producer, RoundKl kl)
+public sealed class EvaluationReader(IDbContextFactory<AnnotatorDbContext> contexts, SampleProducer producer, EvaluationTally tally, RoundKl kl)
 {
     /// <summary>Everything of one study.</summary>
     /// <exception cref="NotAllowedException">Neither a viewer nor an admin.</exception>
@@ -71,7 +74,7 @@ public sealed class EvaluationReader(IDbContextFactory<AnnotatorDbContext> conte
         var study = await db.Studies.AsNoTracking().SingleOrDefaultAsync(s => s.Id == studyId, cancellation) ?? throw new RefusedException("This study no longer exists: reload the page.");
         var line = await db.Policies.AsNoTracking().Where(p => p.StudyId == studyId).OrderBy(p => p.Number).ToListAsync(cancellation);
         var numbers = line.ToDictionary(p => p.Id, p => p.Number);
-        var judged = (await EvaluationJudgments.OfStudyAsync(db, studyId, cancellation)).Where(row => numbers.ContainsKey(row.FirstId) && numbers.ContainsKey(row.SecondId)).ToList();
+        var judged = (await tally.OfStudyAsync(studyId, cancellation)).Where(row => numbers.ContainsKey(row.FirstId) && numbers.ContainsKey(row.SecondId)).ToList();
         List<PairResult> pairs =
         [
             .. judged.GroupBy(row => numbers[row.FirstId] > numbers[row.SecondId] ? (New: row.FirstId, Old: row.SecondId) : (New: row.SecondId, Old: row.FirstId))
@@ -88,10 +91,11 @@ public sealed class EvaluationReader(IDbContextFactory<AnnotatorDbContext> conte
             HeldoutPrompts = await db.Prompts.CountAsync(p => p.StudyId == studyId && p.Split == PromptSplit.Heldout && !p.IsPaused, cancellation),
             Fault = study.Evaluation.Share > 0 ? producer.EvaluationFaultOf(studyId) : null,
             Pairs = pairs,
+            LeftOut = await db.LeftOutAnnotators.CountAsync(l => l.StudyId == studyId, cancellation),
             Ratings = ratings,
             NoRatings = noRatings,
             Points = await PointsAsync(db, studyId, ratings, cancellation),
-            Gate = await GateAsync(db, kl, study, line, cancellation),
+            Gate = await GateAsync(db, tally, kl, study, line, cancellation),
         };
     }
 
@@ -121,7 +125,7 @@ public sealed class EvaluationReader(IDbContextFactory<AnnotatorDbContext> conte
     }
 
     /// <summary>What the gate says of the policy that waits for it; null if none does.</summary>
-    internal static async Task<GateVerdict?> GateAsync(AnnotatorDbContext db, RoundKl kl, Study study, IReadOnlyList<Policy> line, CancellationToken cancellation)
+    internal static async Task<GateVerdict?> GateAsync(AnnotatorDbContext db, EvaluationTally tally, RoundKl kl, Study study, IReadOnlyList<Policy> line, CancellationToken cancellation)
     {
         if (!study.Evaluation.HasGate || line.FirstOrDefault(p => p.AwaitsGate) is not { } waiting || line.FirstOrDefault(p => p.Id == study.CurrentPolicyId) is not { } serving)
         {
@@ -129,7 +133,7 @@ public sealed class EvaluationReader(IDbContextFactory<AnnotatorDbContext> conte
         }
 
         var round = await db.Rounds.AsNoTracking().SingleOrDefaultAsync(r => r.Id == waiting.RoundId, cancellation);
-        return GateVerdict.Of(study.Evaluation, await EvaluationJudgments.OfPairAsync(db, waiting, serving, cancellation), round is null ? null : kl.Of(round));
+        return GateVerdict.Of(study.Evaluation, await tally.OfPairAsync(waiting, serving, cancellation), round is null ? null : kl.Of(round));
     }
 
     private async Task<IReadOnlyList<RewardKlPoint>> PointsAsync(AnnotatorDbContext db, long studyId, IReadOnlyList<PolicyRating> ratings, CancellationToken cancellation)

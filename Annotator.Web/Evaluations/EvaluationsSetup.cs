@@ -6,6 +6,7 @@ public static class EvaluationsSetup
     public static void AddEvaluations(this WebApplicationBuilder builder)
     {
         ArgumentNullException.ThrowIfNull(builder);
+        builder.Services.AddSingleton<EvaluationTally>();
         builder.Services.AddSingleton<RoundKl>();
         builder.Services.AddSingleton<EvaluationReader>();
         builder.Services.AddSingleton<EvaluationOperations>();

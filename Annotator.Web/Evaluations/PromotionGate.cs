@@ -8,10 +8,11 @@ namespace Annotator.Web.Evaluations;
 
 /// <summary>
 /// Lets a round's policy serve once blind judgments say that it is better (<see cref="StudyEvaluation.GateWinRate"/>).
-/// One loop looks after all studies; a judgment may open the gate, and so may an admin who moves its mark.
+/// One loop looks after all studies; a judgment may open the gate, and so may an admin who moves its mark or leaves
+/// somebody out.
 /// </summary>
 public sealed class PromotionGate(
-    IDbContextFactory<AnnotatorDbContext> contexts, PolicyLine line, RoundKl kl, LiveFeed feed, TimeProvider clock, ILogger<PromotionGate> logger) : BackgroundService
+    IDbContextFactory<AnnotatorDbContext> contexts, PolicyLine line, EvaluationTally tally, RoundKl kl, LiveFeed feed, TimeProvider clock, ILogger<PromotionGate> logger) : BackgroundService
 {
     private readonly Channel<long> looks = Channel.CreateUnbounded<long>();
 
@@ -22,7 +23,7 @@ public sealed class PromotionGate(
     {
         using var subscription = feed.Subscribe(what =>
         {
-            if (what is JudgmentCounted or PolicyAwaitsGate)
+            if (what is JudgmentCounted or LeftOutChanged or PolicyAwaitsGate)
             {
                 Wake(what.StudyId);
             }
@@ -59,7 +60,7 @@ public sealed class PromotionGate(
 
         var study = await db.Studies.AsNoTracking().SingleAsync(s => s.Id == studyId, cancellation);
         var policies = await db.Policies.AsNoTracking().Where(p => p.StudyId == studyId).ToListAsync(cancellation);
-        var verdict = await EvaluationReader.GateAsync(db, kl, study, policies, cancellation);
+        var verdict = await EvaluationReader.GateAsync(db, tally, kl, study, policies, cancellation);
         if (verdict is { State: GateState.Opens })
         {
             await line.ServeAsync(

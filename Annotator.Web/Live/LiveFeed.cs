@@ -27,6 +27,9 @@ public sealed record PolicyPublished(long StudyId, long PolicyId, int Number) : 
 /// <summary>A round's result is in the study's line and serves once the gate opens for it.</summary>
 public sealed record PolicyAwaitsGate(long StudyId, long PolicyId, int Number) : LiveEvent(StudyId);
 
+/// <summary>Somebody's judgments in the study were left out of what is learnt from, or taken in again.</summary>
+public sealed record LeftOutChanged(long StudyId) : LiveEvent(StudyId);
+
 /// <summary>New comparisons of the newest policy are in stock.</summary>
 public sealed record FreshResponsesReady(long StudyId, int PolicyNumber, IReadOnlyList<long> ComparisonIds) : LiveEvent(StudyId);
 

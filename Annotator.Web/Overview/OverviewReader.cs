@@ -14,7 +14,7 @@ namespace Annotator.Web.Overview;
 /// full; every query walks an index over few rows, or its answer is kept for a while.
 /// </summary>
 public sealed class OverviewReader(
-    IDbContextFactory<AnnotatorDbContext> contexts, SampleProducer producer, ModelProcess sampler, DataFolder folder, JudgmentDays days, TimeProvider clock)
+    IDbContextFactory<AnnotatorDbContext> contexts, SampleProducer producer, ModelProcess sampler, DataFolder folder, JudgmentDays days, EvaluationTally tally, TimeProvider clock)
 {
     /// <summary>Days in the trend.</summary>
     public const int TrendDays = 14;
@@ -114,7 +114,7 @@ public sealed class OverviewReader(
         var (before, after) = accuracies.GetOrAdd(last.Id, _ => Accuracies(new RoundDirectory(folder.Round(last.DirectoryName))));
         return new(last.Number, last.Policy.Number, last.Over.Number, last.EndedAt ?? last.Policy.CreatedAt)
         {
-            WinRate = await EvaluationJudgments.OfPairAsync(db, last.Policy, last.Over, cancellation) is { WinRate: { } share, Interval: { } interval } result
+            WinRate = await tally.OfPairAsync(last.Policy, last.Over, cancellation) is { WinRate: { } share, Interval: { } interval } result
                 ? new(share, interval, result.Judgments)
                 : null,
             AccuracyBefore = before,

@@ -38,7 +38,7 @@ public sealed class DeskDatabase : IDbContextFactory<AnnotatorDbContext>, IDispo
     /// <summary>As after a restart: nothing remembered but the files.</summary>
     /// <param name="listener">Hears its commands.</param>
     public Desk NewDesk(IInterceptor? listener = null) =>
-        new(listener is null ? this : new Listened(options, listener), Gate, SideOrder.FromKeyFile(Folder), Feed, Clock, EnglishWords.All);
+        new(listener is null ? this : new Listened(options, listener), Gate, SideOrder.FromKeyFile(Folder), new(this), Feed, Clock, EnglishWords.All);
 
     public AnnotatorDbContext CreateDbContext() => new(options);
 

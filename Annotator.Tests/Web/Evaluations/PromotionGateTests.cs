@@ -3,6 +3,7 @@ using Annotator.Tests.Fixtures;
 using Annotator.Web.Data;
 using Annotator.Web.Evaluations;
 using Annotator.Web.Live;
+using Annotator.Web.People.Work;
 using Annotator.Web.Policies;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
@@ -66,6 +67,29 @@ public sealed class PromotionGateTests(WebApp app) : IClassFixture<WebApp>
         await JudgeAsync(unknown, old, wins: 30, losses: 5);
         await app.Services.GetRequiredService<EvaluationOperations>().SetAsync(admin.Current, study, Gate with { GateKl = null }, Cancellation);
         await Until.TrueAsync(async () => (await CurrentAsync(study))!.Id == unknown.Id);
+    }
+
+    [Fact]
+    public async Task Who_is_left_out_of_training_opens_no_gate_and_leaving_somebody_out_may_open_it()
+    {
+        var study = await StudyAsync(Gate);
+        var old = (await CurrentAsync(study))!;
+        var policy = await PublishRoundAsync(study, kl: 3);
+        var contrary = await app.CreateAnnotatorAsync($"ben{Guid.NewGuid():N}");
+        await JudgeAsync(policy, old, wins: 30, losses: 5);
+        await using (var db = app.OpenDb())
+        {
+            db.AddEvaluation(policy, old, contrary.Current.Id, wins: 0, losses: 25);
+        }
+
+        (await LookAsync(study))!.ShouldSatisfyAllConditions(v => v.State.ShouldBe(GateState.NotClear), v => v.Result.Judgments.ShouldBe(60));
+
+        await app.Services.GetRequiredService<PeopleWork>().SetLeftOutAsync(admin.Current, study, contrary.Current.Id, true, Cancellation);
+
+        await Until.TrueAsync(async () => (await CurrentAsync(study))!.Id == policy.Id);
+        var report = await app.Services.GetRequiredService<EvaluationReader>().ReadAsync(admin.Current, study, Cancellation);
+        report.LeftOut.ShouldBe(1);
+        report.Pairs.ShouldHaveSingleItem().ShouldSatisfyAllConditions(pair => pair.Wins.ShouldBe(30), pair => pair.Losses.ShouldBe(5));
     }
 
     [Fact]

@@ -4,9 +4,11 @@ using Annotator.Tests.Fixtures;
 using Annotator.Tests.Web.Rounds;
 using Annotator.Web.Data;
 using Annotator.Web.Dataset;
+using Annotator.Web.Live;
 using Annotator.Web.People.Work;
 using Annotator.Web.Rounds;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Annotator.Tests.Web.People;
 
@@ -151,7 +153,7 @@ public sealed class PeopleWorkTests
         await data.JudgeAsync(shared, annotator: "annotator-2");
         await data.JudgeAsync(await data.AddComparisonAsync(prompts[1]), annotator: "annotator-2");
         await data.JudgeAsync(await data.AddComparisonAsync(prompts[2]), [[0, 1]], annotator: "annotator-2");
-        using var work = new PeopleWork(data, TimeProvider.System);
+        using var work = new PeopleWork(data, new LiveFeed(NullLogger<LiveFeed>.Instance), TimeProvider.System);
 
         (await work.PreviewLeavingOutAsync(data.Admin, data.StudyId, "annotator-2", Cancel)).ShouldBe(new LeaveOutPreview(Judgments: 3, Train: 2, Eval: 0, OnlyTheirs: 0));
         await work.SetLeftOutAsync(data.Admin, data.StudyId, "annotator-2", leftOut: true, Cancel);
@@ -180,7 +182,7 @@ public sealed class PeopleWorkTests
         await using var data = await RoundsDatabase.CreateAsync();
         await data.JudgeAsync(await data.AddComparisonAsync("Film"));
         var vic = new CurrentPerson("vic", "vic", IsAdmin: false, IsAnnotator: false, IsViewer: true);
-        using var work = new PeopleWork(data, TimeProvider.System);
+        using var work = new PeopleWork(data, new LiveFeed(NullLogger<LiveFeed>.Instance), TimeProvider.System);
 
         (await work.ReadAsync(vic, data.StudyId, Cancel)).People["annotator-1"].Name.ShouldBe("pseudonym of annotator-1");
         await Should.ThrowAsync<NotAllowedException>(() => work.SetLeftOutAsync(vic, data.StudyId, "annotator-1", true, Cancel));
@@ -190,7 +192,7 @@ public sealed class PeopleWorkTests
 
     private static async Task<StudyWork> ReadAsync(RoundsDatabase data)
     {
-        using var work = new PeopleWork(data, TimeProvider.System);
+        using var work = new PeopleWork(data, new LiveFeed(NullLogger<LiveFeed>.Instance), TimeProvider.System);
         var view = await work.ReadAsync(data.Admin, data.StudyId, Cancel);
         await (view.Newer ?? Task.CompletedTask);
         return (view.Work ?? (await work.ReadAsync(data.Admin, data.StudyId, Cancel)).Work).ShouldNotBeNull();

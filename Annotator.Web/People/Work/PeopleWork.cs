@@ -1,5 +1,6 @@
 using Annotator.Model.Preferences;
 using Annotator.Web.Data;
+using Annotator.Web.Live;
 using Annotator.Web.Rounds;
 using Microsoft.EntityFrameworkCore;
 
@@ -28,12 +29,13 @@ public sealed record LeaveOutPreview(int Judgments, int Train, int Eval, int Onl
 public sealed class PeopleWork : IDisposable
 {
     private readonly IDbContextFactory<AnnotatorDbContext> contexts;
+    private readonly LiveFeed feed;
     private readonly TimeProvider time;
     private readonly StudyFigures<StudyWork> figures;
 
-    public PeopleWork(IDbContextFactory<AnnotatorDbContext> contexts, TimeProvider time)
+    public PeopleWork(IDbContextFactory<AnnotatorDbContext> contexts, LiveFeed feed, TimeProvider time)
     {
-        (this.contexts, this.time) = (contexts, time);
+        (this.contexts, this.feed, this.time) = (contexts, feed, time);
         figures = new(contexts, time, CountAsync);
     }
 
@@ -75,7 +77,7 @@ public sealed class PeopleWork : IDisposable
         return new(judgments, counts.Train, counts.Eval, alone);
     }
 
-    /// <summary>Leaves somebody's judgments out of training, or takes them in again. Rounds that have their snapshot keep it.</summary>
+    /// <summary>Leaves somebody's judgments out of training and of win rates, or takes them in again. Rounds that have their snapshot keep it.</summary>
     /// <exception cref="NotAllowedException">Not an admin.</exception>
     /// <exception cref="RefusedException">There is no such person or study.</exception>
     public async Task SetLeftOutAsync(CurrentPerson by, long studyId, string annotatorId, bool leftOut, CancellationToken cancellation = default)
@@ -114,6 +116,7 @@ public sealed class PeopleWork : IDisposable
         });
         await db.SaveChangesAsync(cancellation);
         await transaction.CommitAsync(cancellation);
+        feed.Publish(new LeftOutChanged(studyId));
     }
 
     public void Dispose() => figures.Dispose();
