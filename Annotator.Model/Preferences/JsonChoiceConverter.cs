@@ -18,6 +18,8 @@ internal sealed class JsonChoiceConverter<T> : JsonConverter<T>
     private static readonly Dictionary<string, T> Choices =
         Enum.GetValues<T>().ToDictionary(value => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString()));
 
+    private static readonly Dictionary<T, JsonEncodedText> Words = Choices.ToDictionary(choice => choice.Value, choice => JsonEncodedText.Encode(choice.Key));
+
     public override T Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
     {
         var word = reader.TokenType == JsonTokenType.String ? reader.GetString()! : $"a {reader.TokenType}";
@@ -27,5 +29,5 @@ internal sealed class JsonChoiceConverter<T> : JsonConverter<T>
     }
 
     public override void Write(Utf8JsonWriter writer, T value, JsonSerializerOptions options) =>
-        writer.WriteStringValue(JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString()));
+        writer.WriteStringValue(Words.TryGetValue(value, out var word) ? word : throw new JsonException($"There is no word for {typeof(T).Name} {value}."));
 }

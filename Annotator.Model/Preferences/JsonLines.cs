@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -86,9 +87,20 @@ public static class JsonLines
     /// <summary>Streams lines out, for a download; the stream stays open.</summary>
     public static async Task WriteAsync<T>(Stream stream, IAsyncEnumerable<T> values, CancellationToken cancellation)
     {
-        await using var writer = new StreamWriter(stream, Utf8, leaveOpen: true) { NewLine = "\n" };
+        var lines = new ArrayBufferWriter<byte>(2 * Together);
+        await using var writer = new Utf8JsonWriter(lines, new() { Encoder = Spelling.Encoder, SkipValidation = true });
         await foreach (var value in values.WithCancellation(cancellation))
-            await writer.WriteLineAsync(Format(value).AsMemory(), cancellation);
+        {
+            JsonSerializer.Serialize(writer, value, Spelling);
+            writer.Reset();
+            lines.Write("\n"u8);
+            if (lines.WrittenCount >= Together)
+            {
+                await stream.WriteAsync(lines.WrittenMemory, cancellation);
+                lines.ResetWrittenCount();
+            }
+        }
+        await stream.WriteAsync(lines.WrittenMemory, cancellation);
     }
 
     /// <summary>What a <see cref="JsonException"/> says, with its path but without positions inside the line.</summary>
@@ -105,6 +117,9 @@ public static class JsonLines
             ? $"{path[2..]}: {text}"
             : text;
     }
+
+    /// <summary>Lines leave together once they are so many bytes.</summary>
+    private const int Together = 64 * 1024;
 
     private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false);
 

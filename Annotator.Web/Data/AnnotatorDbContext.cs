@@ -181,8 +181,8 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
         builder.Entity<Response>(response =>
         {
             response.ComplexProperty(r => r.Sampling);
-            AsJson(response.Property(r => r.TokenIds));
-            AsJson(response.Property(r => r.PromptTokenIds));
+            AsNumbers(response.Property(r => r.TokenIds));
+            AsNumbers(response.Property(r => r.PromptTokenIds));
             response.HasIndex(r => new { r.PolicyId, r.PromptId });
             response.HasOne(r => r.Author).WithMany().HasForeignKey(r => r.AuthorId).OnDelete(DeleteBehavior.Restrict);
             response.HasOne(r => r.EditedFrom).WithMany().HasForeignKey(r => r.EditedFromId).OnDelete(DeleteBehavior.Restrict);
@@ -205,7 +205,7 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
             comparison.HasIndex(c => new { c.StudyId, c.LastJudgmentId }).HasFilter("\"LastJudgmentId\" IS NOT NULL");
             comparison.HasIndex(c => new { c.StudyId, c.Agreement, c.LastJudgmentId }).HasFilter("\"LastJudgmentId\" IS NOT NULL");
             comparison.HasIndex(c => new { c.PolicyId, c.LastJudgmentId }).HasFilter("\"LastJudgmentId\" IS NOT NULL");
-            AsJson(comparison.Property(c => c.GoldRanking));
+            AsTiers(comparison.Property(c => c.GoldRanking));
             comparison.HasMany(c => c.Responses).WithOne().HasForeignKey(r => r.ComparisonId);
         });
 
@@ -228,8 +228,8 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
             judgment.HasOne(j => j.Annotator).WithMany().HasForeignKey(j => j.AnnotatorId).OnDelete(DeleteBehavior.Restrict);
             judgment.HasOne(j => j.Supersedes).WithMany().HasForeignKey(j => j.SupersedesId).OnDelete(DeleteBehavior.Restrict);
             judgment.HasOne(j => j.GivenWith).WithMany().HasForeignKey(j => j.GivenWithId).OnDelete(DeleteBehavior.Restrict);
-            AsJson(judgment.Property(j => j.Ranking));
-            AsJson(judgment.Property(j => j.SidesShown));
+            AsTiers(judgment.Property(j => j.Ranking));
+            AsNumbers(judgment.Property(j => j.SidesShown));
             AsJson(judgment.Property(j => j.Reasons));
             AsJson(judgment.Property(j => j.Flags));
             AsJson(judgment.Property(j => j.Source));
@@ -311,9 +311,9 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
     /// <inheritdoc cref="AsJson{T}(PropertyBuilder{T})"/>
     private static void AsJson<T>(ComplexTypePropertyBuilder<T> property) => property.HasConversion(new JsonConverter<T>(), new JsonComparer<T>());
 
-    private static void AsJson(PropertyBuilder<int[]> property) => property.HasConversion(new NumbersAsJson.ListConverter(), new NumbersAsJson.ListComparer());
+    private static void AsNumbers(PropertyBuilder property) => property.HasConversion(new NumbersAsJson.ListConverter(), new NumbersAsJson.ListComparer());
 
-    private static void AsJson(PropertyBuilder<int[][]> property) => property.HasConversion(new NumbersAsJson.ListsConverter(), new JsonComparer<int[][]>());
+    private static void AsTiers(PropertyBuilder property) => property.HasConversion(new NumbersAsJson.ListsConverter(), new JsonComparer<int[][]>());
 
     private static IdentityRole Role(string id, string name) =>
         new(name) { Id = id, NormalizedName = name.ToUpperInvariant(), ConcurrencyStamp = id };

@@ -91,44 +91,49 @@ public sealed partial class DatasetExport(IDbContextFactory<AnnotatorDbContext> 
         }
     }
 
-    /// <summary>A row of the query is a response: rows of one judgment follow one another, so they are put together as they come.</summary>
+    /// <summary>As <see cref="RoundSnapshot.Judged"/>: two queries side by side, of judgments and of their responses.</summary>
     private async IAsyncEnumerable<JudgmentLogLine> Lines(long studyId, [EnumeratorCancellation] CancellationToken cancellation = default)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellation);
-        var rows = db.Judgments.AsNoTracking()
-            .Where(j => j.StudyId == studyId)
+        await using var moment = await db.ReadOneMomentAsync(cancellation);
+        var judgments = db.Judgments.AsNoTracking().Where(j => j.StudyId == studyId);
+        var rows = judgments.OrderBy(j => j.Id).Select(j => new
+        {
+            j.Id,
+            j.Source,
+            Line = new JudgmentLogLine
+            {
+                Id = j.Id,
+                Comparison = j.ComparisonId,
+                Purpose = j.Comparison!.Purpose,
+                Annotator = j.Annotator!.Pseudonym,
+                CreatedAt = j.CreatedAt,
+                Origin = j.Origin,
+                GivenWith = j.GivenWithId,
+                Verdict = j.Verdict,
+                Ranking = j.Ranking,
+                Strength = j.Strength,
+                SkipReason = j.SkipReason,
+                Comment = j.Comment,
+                Reasons = j.Reasons,
+                Flags = JudgmentLogLine.InWords(j.Flags),
+                OrderUntouched = j.OrderUntouched ? true : null,
+                GoldRanking = j.Comparison.GoldRanking,
+                GoldCorrect = j.GoldCorrect,
+                SidesShown = j.SidesShown,
+                Seconds = j.Seconds,
+                GuidelinesVersion = j.GuidelinesVersion,
+                Supersedes = j.SupersedesId,
+                SupersededBy = j.IsSuperseded ? db.Judgments.Where(later => later.SupersedesId == j.Id).Select(later => (long?)later.Id).FirstOrDefault() : null,
+                Prompt = new LogPrompt(j.Comparison.PromptId, j.Comparison.Prompt!.Text, j.Comparison.Prompt.Split, j.Comparison.Prompt.Messages),
+                Responses = Array.Empty<LogResponse>(),
+            },
+        });
+        var responses = judgments
             .SelectMany(j => j.Comparison!.Responses, (j, r) => new
             {
                 j.Id,
                 r.Position,
-                j.Source,
-                Line = new JudgmentLogLine
-                {
-                    Id = j.Id,
-                    Comparison = j.ComparisonId,
-                    Purpose = j.Comparison!.Purpose,
-                    Annotator = j.Annotator!.Pseudonym,
-                    CreatedAt = j.CreatedAt,
-                    Origin = j.Origin,
-                    GivenWith = j.GivenWithId,
-                    Verdict = j.Verdict,
-                    Ranking = j.Ranking,
-                    Strength = j.Strength,
-                    SkipReason = j.SkipReason,
-                    Comment = j.Comment,
-                    Reasons = j.Reasons,
-                    Flags = JudgmentLogLine.InWords(j.Flags),
-                    OrderUntouched = j.OrderUntouched ? true : null,
-                    GoldRanking = j.Comparison.GoldRanking,
-                    GoldCorrect = j.GoldCorrect,
-                    SidesShown = j.SidesShown,
-                    Seconds = j.Seconds,
-                    GuidelinesVersion = j.GuidelinesVersion,
-                    Supersedes = j.SupersedesId,
-                    SupersededBy = j.IsSuperseded ? db.Judgments.Where(later => later.SupersedesId == j.Id).Select(later => (long?)later.Id).FirstOrDefault() : null,
-                    Prompt = new LogPrompt(j.Comparison.PromptId, j.Comparison.Prompt!.Text, j.Comparison.Prompt.Split, j.Comparison.Prompt.Messages),
-                    Responses = Array.Empty<LogResponse>(),
-                },
                 Response = new LogResponse
                 {
                     Position = r.Position,
@@ -151,28 +156,18 @@ public sealed partial class DatasetExport(IDbContextFactory<AnnotatorDbContext> 
                 },
             })
             .OrderBy(row => row.Id).ThenBy(row => row.Position);
-        var (current, source, responses) = ((JudgmentLogLine?)null, (JudgmentSource?)null, new List<LogResponse>());
+        await using var next = responses.AsAsyncEnumerable().GetAsyncEnumerator(cancellation);
+        var own = new List<LogResponse>();
+        var more = await next.MoveNextAsync();
         await foreach (var row in rows.AsAsyncEnumerable().WithCancellation(cancellation))
         {
-            if (current is not null && row.Id != current.Id)
+            for (own.Clear(); more && next.Current.Id == row.Id; more = await next.MoveNextAsync())
             {
-                yield return Whole(current, source, responses);
-                responses.Clear();
+                own.Add(next.Current.Response);
             }
 
-            (current, source) = (row.Line, row.Source);
-            responses.Add(row.Response);
+            var line = row.Line with { Responses = [.. own] };
+            yield return row.Source?.Log is { } ids ? line.WithIds(ids) : line;
         }
-
-        if (current is not null)
-        {
-            yield return Whole(current, source, responses);
-        }
-    }
-
-    private static JudgmentLogLine Whole(JudgmentLogLine line, JudgmentSource? source, List<LogResponse> responses)
-    {
-        var whole = line with { Responses = [.. responses] };
-        return source?.Log is { } ids ? whole.WithIds(ids) : whole;
     }
 }

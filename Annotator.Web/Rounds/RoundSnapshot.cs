@@ -98,42 +98,43 @@ public sealed class RoundSnapshot(IDbContextFactory<AnnotatorDbContext> contexts
     }
 
     /// <summary>
-    /// The study's current judgments with an id above <paramref name="after"/>, in the order they were made. A row of the query is
-    /// a response: rows of one judgment follow one another, so they are put together as they come. Only of one annotator if
-    /// <paramref name="annotatorId"/> is given.
+    /// The study's current judgments with an id above <paramref name="after"/>, in the order they were made; only of one annotator
+    /// if <paramref name="annotatorId"/> is given. Two queries in that order, of judgments and of their responses, are read side
+    /// by side: a query that joins them would give each judgment's columns as often as it has responses.
     /// </summary>
     internal static async IAsyncEnumerable<JudgedComparison> Judged(
         AnnotatorDbContext db, long studyId, long after, bool withTokens, string? reference = null, string? annotatorId = null, [EnumeratorCancellation] CancellationToken cancellation = default)
     {
-        var rows = db.Judgments.AsNoTracking()
-            .Where(j => j.StudyId == studyId && !j.IsSuperseded && j.Id > after && (annotatorId == null || j.AnnotatorId == annotatorId))
+        var judgments = db.Judgments.AsNoTracking().Where(j => j.StudyId == studyId && !j.IsSuperseded && j.Id > after);
+        judgments = annotatorId is null ? judgments : judgments.Where(j => j.AnnotatorId == annotatorId);
+        var rows = judgments.OrderBy(j => j.Id).Select(j => new JudgedComparison
+        {
+            JudgmentId = j.Id,
+            ComparisonId = j.ComparisonId,
+            PolicyId = j.PolicyId,
+            JudgmentsOfComparison = j.Comparison!.JudgmentCount,
+            AnnotatorId = j.AnnotatorId,
+            CreatedAt = j.CreatedAt,
+            PromptId = j.PromptId,
+            Comment = j.Comment,
+            Origin = j.Origin,
+            IsAnnotatorLeftOut = db.LeftOutAnnotators.Any(l => l.StudyId == j.StudyId && l.AnnotatorId == j.AnnotatorId),
+            IsAdjudicated = j.Comparison.Agreement == ComparisonAgreement.Adjudicated,
+            Verdict = j.Verdict,
+            Ranking = j.Ranking,
+            Strength = j.Strength,
+            Source = j.Source,
+            Purpose = j.Comparison.Purpose,
+            Prompt = j.Comparison.Prompt!.Text,
+            Messages = j.Comparison.Prompt.Messages,
+            PromptSplit = j.Comparison.Prompt.Split,
+            Responses = Array.Empty<JudgedResponse>(),
+        });
+        var responses = judgments
             .SelectMany(j => j.Comparison!.Responses, (j, r) => new
             {
                 j.Id,
                 r.Position,
-                Judged = new JudgedComparison
-                {
-                    JudgmentId = j.Id,
-                    ComparisonId = j.ComparisonId,
-                    PolicyId = j.PolicyId,
-                    JudgmentsOfComparison = j.Comparison!.JudgmentCount,
-                    AnnotatorId = j.AnnotatorId,
-                    CreatedAt = j.CreatedAt,
-                    PromptId = j.PromptId,
-                    Comment = j.Comment,
-                    Origin = j.Origin,
-                    IsAnnotatorLeftOut = db.LeftOutAnnotators.Any(l => l.StudyId == j.StudyId && l.AnnotatorId == j.AnnotatorId),
-                    IsAdjudicated = j.Comparison.Agreement == ComparisonAgreement.Adjudicated,
-                    Verdict = j.Verdict,
-                    Ranking = j.Ranking,
-                    Strength = j.Strength,
-                    Source = j.Source,
-                    Purpose = j.Comparison.Purpose,
-                    Prompt = j.Comparison.Prompt!.Text,
-                    Messages = j.Comparison.Prompt.Messages,
-                    PromptSplit = j.Comparison.Prompt.Split,
-                    Responses = Array.Empty<JudgedResponse>(),
-                },
                 Response = new JudgedResponse(
                     r.Response!.Text,
                     withTokens ? r.Response.TokenIds : null,
@@ -146,23 +147,18 @@ public sealed class RoundSnapshot(IDbContextFactory<AnnotatorDbContext> contexts
                 },
             })
             .OrderBy(row => row.Id).ThenBy(row => row.Position);
-        JudgedComparison? current = null;
-        var responses = new List<JudgedResponse>();
-        await foreach (var row in rows.AsAsyncEnumerable().WithCancellation(cancellation))
+        await using var moment = db.Database.CurrentTransaction is null ? await db.ReadOneMomentAsync(cancellation) : null;
+        await using var next = responses.AsAsyncEnumerable().GetAsyncEnumerator(cancellation);
+        var own = new List<JudgedResponse>();
+        var more = await next.MoveNextAsync();
+        await foreach (var judged in rows.AsAsyncEnumerable().WithCancellation(cancellation))
         {
-            if (current is not null && row.Id != current.JudgmentId)
+            for (own.Clear(); more && next.Current.Id == judged.JudgmentId; more = await next.MoveNextAsync())
             {
-                yield return current with { Responses = [.. responses] };
-                responses.Clear();
+                own.Add(next.Current.Response);
             }
 
-            current = row.Judged;
-            responses.Add(row.Response);
-        }
-
-        if (current is not null)
-        {
-            yield return current with { Responses = [.. responses] };
+            yield return judged with { Responses = [.. own] };
         }
     }
 

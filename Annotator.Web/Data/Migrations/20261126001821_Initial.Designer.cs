@@ -393,7 +393,7 @@ namespace Annotator.Web.Data.Migrations
                     b.Property<double>("Seconds")
                         .HasColumnType("REAL");
 
-                    b.PrimitiveCollection<string>("SidesShown")
+                    b.Property<string>("SidesShown")
                         .IsRequired()
                         .HasColumnType("TEXT");
 
@@ -701,7 +701,7 @@ namespace Annotator.Web.Data.Migrations
                     b.Property<long>("PromptId")
                         .HasColumnType("INTEGER");
 
-                    b.PrimitiveCollection<string>("PromptTokenIds")
+                    b.Property<string>("PromptTokenIds")
                         .HasColumnType("TEXT");
 
                     b.Property<long>("Seed")
@@ -717,7 +717,7 @@ namespace Annotator.Web.Data.Migrations
                         .IsRequired()
                         .HasColumnType("TEXT");
 
-                    b.PrimitiveCollection<string>("TokenIds")
+                    b.Property<string>("TokenIds")
                         .HasColumnType("TEXT");
 
                     b.ComplexProperty(typeof(Dictionary<string, object>), "Sampling", "Annotator.Web.Data.Response.Sampling#StudySampling", b1 =>

@@ -390,7 +390,7 @@ namespace Annotator.Web.Data.Migrations
                     b.Property<double>("Seconds")
                         .HasColumnType("REAL");
 
-                    b.PrimitiveCollection<string>("SidesShown")
+                    b.Property<string>("SidesShown")
                         .IsRequired()
                         .HasColumnType("TEXT");
 
@@ -698,7 +698,7 @@ namespace Annotator.Web.Data.Migrations
                     b.Property<long>("PromptId")
                         .HasColumnType("INTEGER");
 
-                    b.PrimitiveCollection<string>("PromptTokenIds")
+                    b.Property<string>("PromptTokenIds")
                         .HasColumnType("TEXT");
 
                     b.Property<long>("Seed")
@@ -714,7 +714,7 @@ namespace Annotator.Web.Data.Migrations
                         .IsRequired()
                         .HasColumnType("TEXT");
 
-                    b.PrimitiveCollection<string>("TokenIds")
+                    b.Property<string>("TokenIds")
                         .HasColumnType("TEXT");
 
                     b.ComplexProperty(typeof(Dictionary<string, object>), "Sampling", "Annotator.Web.Data.Response.Sampling#StudySampling", b1 =>
