@@ -20,12 +20,28 @@ public sealed record Rating(string Name, double LogStrength, double StandardErro
 
 /// <summary>What the comparisons say: ratings, or why there are none.</summary>
 /// <param name="Ratings">In the players' order; empty where no estimate exists.</param>
-/// <param name="NoEstimate">Why the likelihood has no maximum, in words for people; null where it has one.</param>
-public sealed record BradleyTerryFit(IReadOnlyList<Rating> Ratings, string? NoEstimate);
+/// <param name="NoEstimate">Why the likelihood has no maximum; null where it has one.</param>
+public sealed record BradleyTerryFit(IReadOnlyList<Rating> Ratings, NoRatings? NoEstimate);
+
+/// <summary>Why there are no ratings, and of whom it is so.</summary>
+/// <param name="Group">The names of those who stand apart from all others; of fewer than two players, all.</param>
+public sealed record NoRatings(WhyNoRatings Why, IReadOnlyList<string> Group);
+
+/// <summary>Why comparisons give no ratings.</summary>
+public enum WhyNoRatings
+{
+    FewerThanTwo,
+
+    /// <summary>The group was never compared with the others: nothing says how they stand to one another.</summary>
+    NeverCompared,
+
+    /// <summary>The group never lost to the others: its distance to them has no upper bound.</summary>
+    NeverLost,
+}
 
 /// <summary>
 /// Maximum-likelihood strengths from wins and losses (Bradley and Terry 1952). The maximum exists exactly if every player
-/// can be reached from every other along wins (Ford 1957): else the answer is a sentence, not a huge number.
+/// can be reached from every other along wins (Ford 1957): else the answer is a reason, not a huge number.
 /// </summary>
 public static class BradleyTerry
 {
@@ -42,7 +58,7 @@ public static class BradleyTerry
         if (wins.Count != n || wins.Any(row => row.Count != n || row.Any(count => !(count >= 0))))
             throw new ArgumentException($"wins must be a table of {n} × {n} numbers ≥ 0.", nameof(wins));
         if (n < 2)
-            return new([], "Ratings need at least two players to compare.");
+            return new([], new(WhyNoRatings.FewerThanTwo, players));
 
         var table = new double[n, n];
         for (var a = 0; a < n; a++)
@@ -165,22 +181,17 @@ public static class BradleyTerry
         [.. Enumerable.Range(0, vector.Length).Select(row => vector.Select((value, column) => matrix[row, column] * value).Sum())];
 
     /// <summary>Why the likelihood has no maximum; null where it has one.</summary>
-    private static string? WhyNone(IReadOnlyList<string> players, double[,] wins)
+    private static NoRatings? WhyNone(IReadOnlyList<string> players, double[,] wins)
     {
         var everyone = Enumerable.Range(0, players.Count).ToList();
         var met = Reached(0, (a, b) => wins[a, b] + wins[b, a] > 0);
         if (met.Count < players.Count)
-            return $"{Names(met)} and {Names(everyone.Except(met))} were never compared with each other, so nothing says how they stand to one another. Compare some of them, or rate each group alone.";
+            return new(WhyNoRatings.NeverCompared, Names(met));
 
         // Those whom a player reaches along losses are at least as strong. Where somebody is out of reach there is a group that
         // nobody outside beats: the smallest such one is the clearest to name.
         var unbeaten = everyone.Select(player => Reached(player, (a, b) => wins[b, a] > 0)).MinBy(group => group.Count)!;
-        if (unbeaten.Count == players.Count)
-            return null;
-        var others = Names(everyone.Except(unbeaten));
-        return unbeaten.Count == 1
-            ? $"{Names(unbeaten)} never lost, so its strength has no upper bound. More comparisons with {others} may give it a loss, and an estimate."
-            : $"{Names(unbeaten)} never lost to {others}, so the distance between the two groups has no upper bound. More comparisons between them may give them a loss, and an estimate.";
+        return unbeaten.Count == players.Count ? null : new(WhyNoRatings.NeverLost, Names(unbeaten));
 
         List<int> Reached(int start, Func<int, int, bool> leads)
         {
@@ -191,11 +202,6 @@ public static class BradleyTerry
             return reached;
         }
 
-        string Names(IEnumerable<int> group) => group.Select(player => players[player]).ToList() switch
-        {
-            [var only] => only,
-            [.. var most, var last] => $"{string.Join(", ", most)} and {last}",
-            _ => "",
-        };
+        List<string> Names(List<int> group) => [.. group.Select(player => players[player])];
     }
 }

@@ -5,11 +5,26 @@ namespace Annotator.Model.Evaluation;
 /// <param name="Wins">1 where the first won, 0 where it lost, ½ where they tied.</param>
 public readonly record struct LengthAndOutcome(double LengthDifference, double Wins, int Count);
 
+/// <summary>Why comparisons give no win rate at equal lengths.</summary>
+public enum WhyNoWinRate
+{
+    NothingCompared,
+
+    /// <summary>One of the two won every time: its chance has no bound.</summary>
+    OneSided,
+
+    /// <summary>All responses differ by the same length: there is nothing to tell length and quality apart by.</summary>
+    OneDifference,
+
+    /// <summary>The longer response (or the shorter one) won every time: what length does has no bound.</summary>
+    LengthDecides,
+}
+
 /// <summary>A win rate with lengths held equal, or why there is none.</summary>
 /// <param name="Rate">The first's chance to win where both responses are of the same length; null where no estimate exists.</param>
 /// <param name="Interval">95% of confidence; null likewise.</param>
-/// <param name="NoEstimate">Why, in words for people; null where there is one.</param>
-public sealed record LengthControlledWinRate(double? Rate, ConfidenceInterval? Interval, string? NoEstimate)
+/// <param name="NoEstimate">Why there is none; null where there is one.</param>
+public sealed record LengthControlledWinRate(double? Rate, ConfidenceInterval? Interval, WhyNoWinRate? NoEstimate)
 {
     private const int MostIterations = 50;
 
@@ -27,16 +42,15 @@ public sealed record LengthControlledWinRate(double? Rate, ConfidenceInterval? I
     {
         double n = comparisons.Sum(one => one.Count);
         if (n == 0)
-            return new(null, null, "Nothing was compared yet.");
+            return new(null, null, WhyNoWinRate.NothingCompared);
         var wins = comparisons.Sum(one => one.Wins * one.Count);
         if (wins == 0 || wins == n)
-            return new(null, null, $"One side {(wins == 0 ? "never won" : "always won")}, so its chance has no bound but {(wins == 0 ? "0" : "1")}: more comparisons may give an estimate.");
+            return new(null, null, WhyNoWinRate.OneSided);
 
         var mean = comparisons.Sum(one => one.LengthDifference * one.Count) / n;
         var deviation = Math.Sqrt(comparisons.Sum(one => Math.Pow(one.LengthDifference - mean, 2) * one.Count) / n);
-        // Where all differ by the same there is nothing to tell length and quality apart by.
         if (deviation == 0 && mean != 0)
-            return new(null, null, "All responses differ by the same length, so nothing tells what length does: more comparisons may give an estimate.");
+            return new(null, null, WhyNoWinRate.OneDifference);
         var points = comparisons.Select(one => (X: deviation == 0 ? 0 : Math.Tanh(one.LengthDifference / deviation), one.Wins, one.Count)).ToList();
 
         double theta = 0, phi = 0, variance = 0;
@@ -56,7 +70,7 @@ public sealed record LengthControlledWinRate(double? Rate, ConfidenceInterval? I
             var (stepTheta, stepPhi) = flat ? (g0 / h00, 0) : ((h11 * g0 - h01 * g1) / determinant, (h00 * g1 - h01 * g0) / determinant);
             (theta, phi) = (theta + stepTheta, phi + stepPhi);
             if (!(Math.Abs(theta) < Largest && Math.Abs(phi) < Largest))
-                return new(null, null, "The longer response (or the shorter one) always won, so what length does has no bound: more comparisons may give an estimate.");
+                return new(null, null, WhyNoWinRate.LengthDecides);
             if (Math.Abs(stepTheta) + Math.Abs(stepPhi) < 1e-10)
                 break;
         }

@@ -50,6 +50,38 @@ internal static class LargeStudy
         Run(bulk, "PRAGMA wal_checkpoint(TRUNCATE)");
     }
 
+    /// <summary>Adds blind comparisons along the line, each policy with the one before, of texts of many lengths; each judged once, the newer one preferred in 5 of 8.</summary>
+    public static void AddEvaluations(AnnotatorDbContext db, IReadOnlyList<Policy> line, IReadOnlyList<string> annotators, int count)
+    {
+        ArgumentNullException.ThrowIfNull(db);
+        ArgumentNullException.ThrowIfNull(line);
+        ArgumentNullException.ThrowIfNull(annotators);
+        db.AddEvaluation(line[1], line[0], annotators[0], wins: 1, losses: 0);
+        var first = db.Comparisons.OrderByDescending(c => c.Id).First();
+        var judgment = db.Judgments.Single(j => j.ComparisonId == first.Id).Id;
+        // The newer policy's response stands at position 0, as that of the first of them does.
+        var responses = db.ComparisonResponses.Where(r => r.ComparisonId == first.Id).OrderBy(r => r.Position).Select(r => r.ResponseId).ToList();
+        using var bulk = Bulk(db);
+        bulk.CreateFunction("new_guid", () => Guid.NewGuid().ToString().ToUpperInvariant());
+        bulk.CreateFunction("newer_policy", (long n) => line[(int)(1 + (n % (line.Count - 1)))].Id, isDeterministic: true);
+        bulk.CreateFunction("older_policy", (long n) => line[(int)(n % (line.Count - 1))].Id, isDeterministic: true);
+        bulk.CreateFunction("annotator", (long n) => annotators[(int)(n % annotators.Count)], isDeterministic: true);
+        bulk.CreateFunction("some_text", (long n) => new string('a', 40 + (int)(n * 2654435761 % 4099 % 400)), isDeterministic: true);
+        Copy(bulk, "Comparisons", count - 1, $"Id = {first.Id}", ("Id", $"{first.Id} + n"), ("PolicyId", "newer_policy(n)"));
+        foreach (var (position, policy) in new[] { (0, "newer_policy(n)"), (1, "older_policy(n)") })
+        {
+            Copy(bulk, "Responses", count - 1, $"Id = {responses[position]}",
+                ("Id", $"{responses.Max()} + 2 * n - {position}"), ("PolicyId", policy), ("Text", $"some_text(2 * n + {position})"));
+            Copy(bulk, "ComparisonResponses", count - 1, $"ComparisonId = {first.Id} AND Position = {position}",
+                ("ComparisonId", $"{first.Id} + n"), ("ResponseId", $"{responses.Max()} + 2 * n - {position}"));
+        }
+
+        Copy(bulk, "Judgments", count - 1, $"Id = {judgment}",
+            ("Id", $"{judgment} + n"), ("ComparisonId", $"{first.Id} + n"), ("PolicyId", "newer_policy(n)"), ("AnnotatorId", "annotator(n)"), ("RequestId", "new_guid()"),
+            ("Ranking", "CASE WHEN (n * 2654435761 >> 7) % 8 < 5 THEN '[[0],[1]]' ELSE '[[1],[0]]' END"));
+        Run(bulk, "PRAGMA wal_checkpoint(TRUNCATE)");
+    }
+
     /// <summary>Has one judgment in eight say the opposite, so that about a quarter of what two have judged is contested; and has comparisons say so.</summary>
     public static void Disagree(AnnotatorDbContext db, long studyId)
     {

@@ -1,9 +1,11 @@
 using System.Security.Cryptography;
 using System.Text;
 using Annotator.Web.Data;
+using Annotator.Web.Languages;
 using Annotator.Web.People;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Localization;
 
 namespace Annotator.Web.Account;
 
@@ -11,7 +13,7 @@ namespace Annotator.Web.Account;
 /// The first run: while there is no admin, whoever holds the token of the printed link may create one, once.
 /// Only the token's hash is kept, in memory: a restart prints a new link.
 /// </summary>
-public sealed class FirstAdmin(IServiceScopeFactory scopes, IDbContextFactory<AnnotatorDbContext> contexts, TimeProvider time)
+public sealed class FirstAdmin(IServiceScopeFactory scopes, IDbContextFactory<AnnotatorDbContext> contexts, TimeProvider time, IStringLocalizer<Words> words)
 {
     private byte[]? tokenHash;
 
@@ -39,7 +41,7 @@ public sealed class FirstAdmin(IServiceScopeFactory scopes, IDbContextFactory<An
     {
         if (!Accepts(token))
         {
-            throw new RefusedException("This link is not the one that the app printed last: use the newest, or restart the app for another.");
+            throw new RefusedException(words["This link is not the one that the app printed last: use the newest, or restart the app for another."]);
         }
 
         await using var scope = scopes.CreateAsyncScope();
@@ -49,7 +51,7 @@ public sealed class FirstAdmin(IServiceScopeFactory scopes, IDbContextFactory<An
         await using var transaction = await db.Database.BeginTransactionAsync(cancellation);
         if (await HasAdminAsync(db, cancellation))
         {
-            throw new RefusedException("There is an admin already: sign in.");
+            throw new RefusedException(words["There is an admin already: sign in."]);
         }
 
         var person = NewPerson.Create(userName, time);

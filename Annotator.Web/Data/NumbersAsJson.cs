@@ -9,12 +9,14 @@ namespace Annotator.Web.Data;
 /// Tokens <c>[12,7]</c> and rankings <c>[[1],[0]]</c> as JSON text. A study has millions of them, so those of the app's own
 /// spelling are read without the general reader, in a fraction of its time.
 /// </summary>
-internal static class NumbersAsJson
+public static class NumbersAsJson
 {
     public static string Write<T>(T numbers) => JsonSerializer.Serialize(numbers);
 
+    /// <exception cref="JsonException">It is no list of whole numbers.</exception>
     public static int[] ReadList(string text) => TryReadList(text) ?? JsonSerializer.Deserialize<int[]>(text)!;
 
+    /// <exception cref="JsonException">It is no list of such lists.</exception>
     public static int[][] ReadLists(string text) => TryReadLists(text) ?? JsonSerializer.Deserialize<int[][]>(text)!;
 
     private static int[]? TryReadList(ReadOnlySpan<char> text)

@@ -1,12 +1,14 @@
 using System.IO.Compression;
 using System.Text;
 using Annotator.Web.Data;
+using Annotator.Web.Languages;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Localization;
 
 namespace Annotator.Web.Dataset;
 
 /// <summary>A dataset to hand on: a zip of the file, its card (<c>README.md</c>) and its checksum (<c>SHA256SUMS</c>), streamed.</summary>
-public sealed class DatasetArchive(IDbContextFactory<AnnotatorDbContext> contexts, DatasetExport export, TimeProvider clock)
+public sealed class DatasetArchive(IDbContextFactory<AnnotatorDbContext> contexts, DatasetExport export, TimeProvider clock, IStringLocalizer<Words> words)
 {
     /// <summary>Writes the zip; the stream stays open and need not be one to seek in.</summary>
     /// <exception cref="NotAllowedException">Neither an admin nor a viewer.</exception>
@@ -35,7 +37,7 @@ public sealed class DatasetArchive(IDbContextFactory<AnnotatorDbContext> context
     {
         await using var db = await contexts.CreateDbContextAsync(cancellation);
         var study = await db.Studies.AsNoTracking().SingleOrDefaultAsync(s => s.Id == studyId, cancellation)
-            ?? throw new RefusedException("This study no longer exists: reload the page.");
+            ?? throw new RefusedException(words["This study no longer exists: reload the page."]);
         return DatasetCard.Text(new()
         {
             Study = study,

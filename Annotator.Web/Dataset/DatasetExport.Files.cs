@@ -116,7 +116,7 @@ public sealed partial class DatasetExport
         var chats = await judged.AnyAsync(j => j.Comparison!.Prompt!.Messages != null, cancellation);
         if (chats && await judged.AnyAsync(j => j.Comparison!.Prompt!.Messages == null, cancellation))
         {
-            throw new RefusedException("This study has texts and chats among its prompts, and a column of Parquet holds one or the other: take trl.jsonl.");
+            throw new RefusedException(words["This study has texts and chats among its prompts, and a column of Parquet holds one or the other: take trl.jsonl."]);
         }
 
         return chats ? TrlColumns.OfChats : TrlColumns.OfTexts;

@@ -1,8 +1,10 @@
 using System.Runtime.CompilerServices;
 using Annotator.Model.Preferences;
 using Annotator.Web.Data;
+using Annotator.Web.Languages;
 using Annotator.Web.Rounds;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Localization;
 
 namespace Annotator.Web.Dataset;
 
@@ -10,7 +12,7 @@ namespace Annotator.Web.Dataset;
 /// A study's judgments as datasets. Each export is one query read row by row: one moment's truth, in flat memory however
 /// many rows there are.
 /// </summary>
-public sealed partial class DatasetExport(IDbContextFactory<AnnotatorDbContext> contexts)
+public sealed partial class DatasetExport(IDbContextFactory<AnnotatorDbContext> contexts, IStringLocalizer<Words> words)
 {
     /// <summary>The <c>trl</c> format: a line for each preference of the current judgments, in the order they were made.</summary>
     /// <exception cref="NotAllowedException">Neither an admin nor a viewer.</exception>

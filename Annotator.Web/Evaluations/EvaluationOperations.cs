@@ -1,11 +1,13 @@
 using System.Globalization;
 using Annotator.Web.Data;
+using Annotator.Web.Languages;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Localization;
 
 namespace Annotator.Web.Evaluations;
 
 /// <summary>What an admin sets of a study's blind evaluation and its gate.</summary>
-public sealed class EvaluationOperations(IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, PromotionGate promotion, TimeProvider clock)
+public sealed class EvaluationOperations(IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, PromotionGate promotion, TimeProvider clock, IStringLocalizer<Words> words)
 {
     public const double MostShare = 0.5;
 
@@ -18,7 +20,7 @@ public sealed class EvaluationOperations(IDbContextFactory<AnnotatorDbContext> c
         ArgumentNullException.ThrowIfNull(options);
         by.RequireAdmin();
         options = options.Pair == EvaluationPair.Chosen ? options : options with { New = null, Old = null };
-        if (Fault(options) is { } fault)
+        if (Fault(options, words) is { } fault)
         {
             throw new RefusedException(fault);
         }
@@ -27,12 +29,12 @@ public sealed class EvaluationOperations(IDbContextFactory<AnnotatorDbContext> c
         {
             await using var db = await contexts.CreateDbContextAsync(cancellation);
             await using var transaction = await db.Database.BeginTransactionAsync(cancellation);
-            var study = await db.Studies.SingleOrDefaultAsync(s => s.Id == studyId, cancellation) ?? throw new RefusedException("This study no longer exists: reload the page.");
+            var study = await db.Studies.SingleOrDefaultAsync(s => s.Id == studyId, cancellation) ?? throw new RefusedException(words["This study no longer exists: reload the page."]);
             foreach (var number in new[] { options.New, options.Old }.OfType<int>())
             {
                 if (!await db.Policies.AnyAsync(p => p.StudyId == studyId && p.Number == number, cancellation))
                 {
-                    throw new RefusedException($"There is no policy {number} in this study's line.");
+                    throw new RefusedException(words["There is no policy {0} in this study's line.", number]);
                 }
             }
 
@@ -51,19 +53,20 @@ public sealed class EvaluationOperations(IDbContextFactory<AnnotatorDbContext> c
     }
 
     /// <summary>What is wrong with the options, in a sentence for people; null if nothing is.</summary>
-    public static string? Fault(StudyEvaluation options)
+    public static string? Fault(StudyEvaluation options, IStringLocalizer<Words> words)
     {
+        ArgumentNullException.ThrowIfNull(words);
         ArgumentNullException.ThrowIfNull(options);
         return true switch
         {
-            _ when options.Share is not (>= 0 and <= MostShare) => "The share of blind comparisons must be from 0 to one half.",
-            _ when options.Pair == EvaluationPair.Chosen && (options.New is null || options.Old is null) => "Name the two policies to compare.",
-            _ when options.Pair == EvaluationPair.Chosen && options.New == options.Old => "Name two different policies to compare.",
-            _ when options.GateWinRate is { } mark && mark is not (> 0 and < 1) => "The gate's mark for the win rate must lie between 0% and 100%.",
-            _ when options is { HasGate: false, GateKl: not null } => "A mark for objective/kl belongs to a gate: set the mark for the win rate too, or leave both empty.",
-            _ when options.GateKl is { } kl && !(kl > 0 && double.IsFinite(kl)) => "The gate's mark for objective/kl must be above 0.",
-            _ when options is { HasGate: true, Share: 0 } => "The gate needs blind comparisons: set their share above 0.",
-            _ => null,
+            _ when options.Share is not (>= 0 and <= MostShare) => words["The share of blind comparisons must be from 0 to one half."],
+            _ when options.Pair == EvaluationPair.Chosen && (options.New is null || options.Old is null) => words["Name the two policies to compare."],
+            _ when options.Pair == EvaluationPair.Chosen && options.New == options.Old => words["Name two different policies to compare."],
+            _ when options.GateWinRate is { } mark && mark is not (> 0 and < 1) => words["The gate's mark for the win rate must lie between 0% and 100%."],
+            _ when options is { HasGate: false, GateKl: not null } => words["A mark for objective/kl belongs to a gate: set the mark for the win rate too, or leave both empty."],
+            _ when options.GateKl is { } kl && !(kl > 0 && double.IsFinite(kl)) => words["The gate's mark for objective/kl must be above 0."],
+            _ when options is { HasGate: true, Share: 0 } => words["The gate needs blind comparisons: set their share above 0."],
+            _ => (string?)null,
         };
     }
 

@@ -1,8 +1,11 @@
+using System.Globalization;
 using Annotator.Model.Evaluation;
 using Annotator.Web.Data;
+using Annotator.Web.Languages;
 using Annotator.Web.Policies;
 using Annotator.Web.Sampling;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Localization;
 
 namespace Annotator.Web.Evaluations;
 
@@ -61,7 +64,7 @@ public sealed record EvaluationReport
 }
 
 /// <summary>Reads evaluations for pages and API.</summary>
-public sealed class EvaluationReader(IDbContextFactory<AnnotatorDbContext> contexts, SampleProducer producer, EvaluationTally tally, RoundKl kl)
+public sealed class EvaluationReader(IDbContextFactory<AnnotatorDbContext> contexts, SampleProducer producer, EvaluationTally tally, RoundKl kl, IStringLocalizer<Words> words)
 {
     /// <summary>Everything of one study.</summary>
     /// <exception cref="NotAllowedException">Neither a viewer nor an admin.</exception>
@@ -71,7 +74,7 @@ public sealed class EvaluationReader(IDbContextFactory<AnnotatorDbContext> conte
         ArgumentNullException.ThrowIfNull(who);
         who.RequireViewer();
         await using var db = await contexts.CreateDbContextAsync(cancellation);
-        var study = await db.Studies.AsNoTracking().SingleOrDefaultAsync(s => s.Id == studyId, cancellation) ?? throw new RefusedException("This study no longer exists: reload the page.");
+        var study = await db.Studies.AsNoTracking().SingleOrDefaultAsync(s => s.Id == studyId, cancellation) ?? throw new RefusedException(words["This study no longer exists: reload the page."]);
         var line = await db.Policies.AsNoTracking().Where(p => p.StudyId == studyId).OrderBy(p => p.Number).ToListAsync(cancellation);
         var numbers = line.ToDictionary(p => p.Id, p => p.Number);
         var judged = (await tally.OfStudyAsync(studyId, cancellation)).Where(row => numbers.ContainsKey(row.FirstId) && numbers.ContainsKey(row.SecondId)).ToList();
@@ -93,7 +96,7 @@ public sealed class EvaluationReader(IDbContextFactory<AnnotatorDbContext> conte
             Pairs = pairs,
             LeftOut = await db.LeftOutAnnotators.CountAsync(l => l.StudyId == studyId, cancellation),
             Ratings = ratings,
-            NoRatings = noRatings,
+            NoRatings = noRatings is null ? null : words.Of(noRatings),
             Points = await PointsAsync(db, studyId, ratings, cancellation),
             Gate = await GateAsync(db, tally, kl, study, line, cancellation),
         };
@@ -102,7 +105,7 @@ public sealed class EvaluationReader(IDbContextFactory<AnnotatorDbContext> conte
     /// <summary>
     /// Strengths of all policies that were compared, a tie as half a win to each; or why there is no estimate. Pure.
     /// </summary>
-    public static (IReadOnlyList<PolicyRating> Ratings, string? NoRatings) Rate(IReadOnlyList<PairResult> pairs)
+    public static (IReadOnlyList<PolicyRating> Ratings, NoRatings? NoRatings) Rate(IReadOnlyList<PairResult> pairs)
     {
         ArgumentNullException.ThrowIfNull(pairs);
         var told = pairs.Where(pair => pair.Judgments > 0).ToList();
@@ -120,7 +123,7 @@ public sealed class EvaluationReader(IDbContextFactory<AnnotatorDbContext> conte
             wins[other][one] += pair.Losses + (pair.Ties / 2.0);
         }
 
-        var fit = BradleyTerry.Fit([.. players.Select(number => $"policy {number}")], wins);
+        var fit = BradleyTerry.Fit([.. players.Select(number => number.ToString(CultureInfo.InvariantCulture))], wins);
         return ([.. fit.Ratings.Zip(players, (rating, number) => new PolicyRating(number, rating)).OrderByDescending(r => r.Rating.LogStrength)], fit.NoEstimate);
     }
 

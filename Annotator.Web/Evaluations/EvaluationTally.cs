@@ -56,11 +56,15 @@ public sealed class EvaluationTally(IDbContextFactory<AnnotatorDbContext> contex
     }
 
     /// <summary>Of two policies of a study, seen from the first.</summary>
-    internal async Task<PairResult> OfPairAsync(Policy one, Policy other, CancellationToken cancellation) =>
-        PairResult.Of(one.Number, other.Number, one.Id,
+    public async Task<PairResult> OfPairAsync(Policy one, Policy other, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(one);
+        ArgumentNullException.ThrowIfNull(other);
+        return PairResult.Of(one.Number, other.Number, one.Id,
         [
             .. (await OfStudyAsync(one.StudyId, cancellation)).Where(row => (row.FirstId == one.Id && row.SecondId == other.Id) || (row.FirstId == other.Id && row.SecondId == one.Id)),
         ]);
+    }
 
     private async Task BringUpToDateAsync(Kept kept, long studyId, CancellationToken cancellation)
     {

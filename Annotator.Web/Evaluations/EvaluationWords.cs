@@ -18,6 +18,34 @@ public static class EvaluationWords
     /// <summary>+54, −12: points on Elo's scale.</summary>
     public static string Elo(double points) => points.ToString("+0;−0;0", CultureInfo.InvariantCulture);
 
+    /// <summary>Why there are no ratings.</summary>
+    public static string Of(this IStringLocalizer<Words> words, NoRatings none)
+    {
+        ArgumentNullException.ThrowIfNull(words);
+        ArgumentNullException.ThrowIfNull(none);
+        string group = none.Group.Count > 1 ? words["{0} and {1}", string.Join(", ", none.Group.SkipLast(1)), none.Group[^1]] : string.Concat(none.Group);
+        return none.Why switch
+        {
+            WhyNoRatings.NeverCompared => words["Policies {0} were never compared with the others, so nothing says how they stand to one another: compare some of them.", group],
+            WhyNoRatings.NeverLost when none.Group.Count == 1 => words["Policy {0} never lost, so its strength has no upper bound: more comparisons with the others may give it a loss, and an estimate.", group],
+            WhyNoRatings.NeverLost => words["Policies {0} never lost to the others, so their distance has no upper bound: more comparisons between them may give a loss, and an estimate.", group],
+            _ => words["Ratings need two policies that were compared."],
+        };
+    }
+
+    /// <summary>Why there is no win rate at equal lengths.</summary>
+    public static string Of(this IStringLocalizer<Words> words, WhyNoWinRate why)
+    {
+        ArgumentNullException.ThrowIfNull(words);
+        return why switch
+        {
+            WhyNoWinRate.OneSided => words["One of the two won every time, so its chance has no bound: more comparisons may give an estimate."],
+            WhyNoWinRate.OneDifference => words["All responses differ by the same length, so nothing tells what length does: more comparisons may give an estimate."],
+            WhyNoWinRate.LengthDecides => words["The longer response (or the shorter one) won every time, so what length does has no bound: more comparisons may give an estimate."],
+            _ => words["Nothing was compared yet."],
+        };
+    }
+
     /// <summary>What the gate says of the policy that waits for it.</summary>
     public static string Of(this IStringLocalizer<Words> words, GateVerdict verdict, StudyEvaluation options)
     {

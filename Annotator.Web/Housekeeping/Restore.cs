@@ -4,8 +4,10 @@ using System.Text.Json;
 using Annotator.Model.Policies;
 using Annotator.Model.Preferences;
 using Annotator.Web.Data;
+using Annotator.Web.Languages;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Localization;
 
 namespace Annotator.Web.Housekeeping;
 
@@ -13,7 +15,7 @@ namespace Annotator.Web.Housekeeping;
 /// Brings a backup back. It is unpacked beside the data folder's present content and looked over; then it takes its place,
 /// which moves into a folder of its own: nothing is overwritten. An app that runs does that at its next start.
 /// </summary>
-public sealed class Restore(DataFolder folder, IDbContextFactory<AnnotatorDbContext> contexts, TimeProvider clock)
+public sealed class Restore(DataFolder folder, IDbContextFactory<AnnotatorDbContext> contexts, TimeProvider clock, IStringLocalizer<Words> words)
 {
     private const string Waiting = "restore";
     private const string Agreed = "agreed";
@@ -162,7 +164,7 @@ public sealed class Restore(DataFolder folder, IDbContextFactory<AnnotatorDbCont
                 // Only files, only where a backup has some: an archive must not write elsewhere.
                 if (entry.EntryType is not (TarEntryType.RegularFile or TarEntryType.V7RegularFile) || !parts.Contains(name.Split('/')[0]) || !path.StartsWith(target + Path.DirectorySeparatorChar, StringComparison.Ordinal))
                 {
-                    throw new RefusedException($"This is no backup of Annotator: it holds {entry.Name}.");
+                    throw new RefusedException(words["This is no backup of Annotator: it holds {0}.", entry.Name]);
                 }
 
                 Directory.CreateDirectory(Path.GetDirectoryName(path)!);
@@ -171,11 +173,11 @@ public sealed class Restore(DataFolder folder, IDbContextFactory<AnnotatorDbCont
         }
         catch (Exception e) when (e is InvalidDataException or EndOfStreamException or FormatException)
         {
-            throw new RefusedException($"The backup can't be read to its end ({e.Message.TrimEnd('.')}): take it again.");
+            throw new RefusedException(words["The backup can't be read to its end ({0}): take it again.", e.Message.TrimEnd('.')]);
         }
         catch (IOException e) when (e is not FileNotFoundException)
         {
-            throw new RefusedException($"The backup can't be unpacked into {folder.Root} ({e.Message.TrimEnd('.')}).");
+            throw new RefusedException(words["The backup can't be unpacked into {0} ({1}).", folder.Root, e.Message.TrimEnd('.')]);
         }
     }
 
@@ -183,13 +185,13 @@ public sealed class Restore(DataFolder folder, IDbContextFactory<AnnotatorDbCont
     {
         if (!File.Exists(Path.Combine(place, BackupManifest.FileName)) || !File.Exists(Path.Combine(place, Path.GetFileName(folder.Database))))
         {
-            throw new RefusedException("This is no backup of Annotator: it lacks backup.json or the database.");
+            throw new RefusedException(words["This is no backup of Annotator: it lacks backup.json or the database."]);
         }
 
         var manifest = ManifestIn(place);
         if (manifest.Format != BackupManifest.CurrentFormat)
         {
-            throw new RefusedException($"The backup is of format {manifest.Format}; this app reads format {BackupManifest.CurrentFormat}.");
+            throw new RefusedException(words["The backup is of format {0}; this app reads format {1}.", manifest.Format, BackupManifest.CurrentFormat]);
         }
 
         using (var connection = new SqliteConnection($"Data Source={Path.Combine(place, Path.GetFileName(folder.Database))};Mode=ReadOnly;Pooling=False"))
@@ -199,7 +201,7 @@ public sealed class Restore(DataFolder folder, IDbContextFactory<AnnotatorDbCont
             command.CommandText = "PRAGMA quick_check(1)";
             if (command.ExecuteScalar() as string != "ok")
             {
-                throw new RefusedException("The backup's database is broken: take another backup.");
+                throw new RefusedException(words["The backup's database is broken: take another backup."]);
             }
         }
 
@@ -209,23 +211,23 @@ public sealed class Restore(DataFolder folder, IDbContextFactory<AnnotatorDbCont
             // A policy is named by its content.
             if (PolicyFiles.Hash(policy) != Path.GetFileName(policy))
             {
-                throw new RefusedException($"The backup's policy {Path.GetFileName(policy)} is broken: take another backup.");
+                throw new RefusedException(words["The backup's policy {0} is broken: take another backup.", Path.GetFileName(policy)]);
             }
         }
 
         return manifest;
     }
 
-    private static BackupManifest ManifestIn(string place)
+    private BackupManifest ManifestIn(string place)
     {
         try
         {
             return JsonSerializer.Deserialize<BackupManifest>(File.ReadAllBytes(Path.Combine(place, BackupManifest.FileName)), JsonLines.Spelling)
-                ?? throw new RefusedException("The backup's backup.json is empty.");
+                ?? throw new RefusedException(words["The backup's backup.json is empty."]);
         }
         catch (JsonException e)
         {
-            throw new RefusedException($"The backup's backup.json can't be read: {e.Message}");
+            throw new RefusedException(words["The backup's backup.json can't be read: {0}", e.Message]);
         }
     }
 }

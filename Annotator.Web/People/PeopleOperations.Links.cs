@@ -57,7 +57,7 @@ public sealed partial class PeopleOperations
         {
             if (await db.AccountLinks.Where(l => l.Id == linkId).ExecuteDeleteAsync(cancellation) == 0)
             {
-                throw new RefusedException("That link was used or withdrawn already: reload the page.");
+                throw new RefusedException(words["That link was used or withdrawn already: reload the page."]);
             }
         });
 
@@ -108,7 +108,7 @@ public sealed partial class PeopleOperations
         ArgumentNullException.ThrowIfNull(by);
         if (lasts <= TimeSpan.Zero || lasts > LongestLink)
         {
-            throw new RefusedException($"A link may work for {LongestLink.Days} days at most.");
+            throw new RefusedException(words["A link may work for {0} days at most.", LongestLink.Days]);
         }
 
         var token = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
@@ -164,7 +164,7 @@ public sealed partial class PeopleOperations
             .SingleOrDefaultAsync(cancellation);
     }
 
-    private static RefusedException Void() => new("This link was used, has expired or was withdrawn: ask an admin for another.");
+    private RefusedException Void() => new(words["This link was used, has expired or was withdrawn: ask an admin for another."]);
 
     private static string Hash(string token) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(token)));
 }

@@ -1,6 +1,8 @@
 using Annotator.Web.Data;
+using Annotator.Web.Languages;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Localization;
 
 namespace Annotator.Web.People;
 
@@ -17,7 +19,7 @@ public sealed record PersonRow(
 public sealed record OneTimePassword(string UserName, string Password);
 
 /// <summary>The accounts. Each operation checks who asks, and leaves its audit row in its own transaction.</summary>
-public sealed partial class PeopleOperations(IServiceScopeFactory scopes, IDbContextFactory<AnnotatorDbContext> contexts, TimeProvider time)
+public sealed partial class PeopleOperations(IServiceScopeFactory scopes, IDbContextFactory<AnnotatorDbContext> contexts, TimeProvider time, IStringLocalizer<Words> words)
 {
     /// <summary>Everybody with an account, by name.</summary>
     /// <exception cref="NotAllowedException">Not an admin.</exception>
@@ -72,7 +74,7 @@ public sealed partial class PeopleOperations(IServiceScopeFactory scopes, IDbCon
         {
             if (locked && personId == by.Id)
             {
-                throw new RefusedException("You can't lock your own account: another admin can.");
+                throw new RefusedException(words["You can't lock your own account: another admin can."]);
             }
 
             var person = await FindAsync(people, personId);
@@ -92,7 +94,7 @@ public sealed partial class PeopleOperations(IServiceScopeFactory scopes, IDbCon
         {
             if (personId == by.Id)
             {
-                throw new RefusedException("You can't change your own role: another admin can.");
+                throw new RefusedException(words["You can't change your own role: another admin can."]);
             }
 
             var person = await FindAsync(people, personId);
@@ -114,7 +116,7 @@ public sealed partial class PeopleOperations(IServiceScopeFactory scopes, IDbCon
         {
             if (personId == by.Id)
             {
-                throw new RefusedException("You can't delete your own account: another admin can.");
+                throw new RefusedException(words["You can't delete your own account: another admin can."]);
             }
 
             var person = await FindAsync(people, personId);
@@ -190,9 +192,9 @@ public sealed partial class PeopleOperations(IServiceScopeFactory scopes, IDbCon
         }
     }
 
-    private static string Known(string role) => Roles.All.Contains(role)
+    private string Known(string role) => Roles.All.Contains(role)
         ? role
-        : throw new RefusedException($"There is no role {role}: choose {string.Join(", ", Roles.All.SkipLast(1))} or {Roles.All[^1]}.");
+        : throw new RefusedException(words["There is no role {0}: choose {1} or {2}.", role, string.Join(", ", Roles.All.SkipLast(1)), Roles.All[^1]]);
 
     private static string RoleOf(List<string?> roles) =>
         roles.Contains(Roles.Admin) ? Roles.Admin : roles.Contains(Roles.Viewer) ? Roles.Viewer : Roles.Annotator;
@@ -200,8 +202,8 @@ public sealed partial class PeopleOperations(IServiceScopeFactory scopes, IDbCon
     // An admin's lock has no end; the five minutes after failed attempts are not one.
     private static bool IsLocked(Person person) => person.LockoutEnd == DateTimeOffset.MaxValue;
 
-    private static async Task<Person> FindAsync(UserManager<Person> people, string id) =>
+    private async Task<Person> FindAsync(UserManager<Person> people, string id) =>
         await people.FindByIdAsync(id) is { IsImported: false, DeletedAt: null } person
             ? person
-            : throw new RefusedException("That account no longer exists: reload the page.");
+            : throw new RefusedException(words["That account no longer exists: reload the page."]);
 }

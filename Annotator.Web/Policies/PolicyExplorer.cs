@@ -5,7 +5,9 @@ using System.Threading.Channels;
 using Annotator.Model.Preferences;
 using Annotator.Web.Data;
 using Annotator.Web.Engine;
+using Annotator.Web.Languages;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Localization;
 
 namespace Annotator.Web.Policies;
 
@@ -35,7 +37,7 @@ public sealed record ExplorerRequest
 public sealed record ExplorerPiece(int Policy, int Sample, string Text, string? FinishReason = null, string? Fault = null);
 
 /// <summary>Lets any policies of a study continue one prompt, side by side, as they write. Nothing is stored.</summary>
-public sealed class PolicyExplorer(IDbContextFactory<AnnotatorDbContext> contexts, CompletionsClient completions)
+public sealed class PolicyExplorer(IDbContextFactory<AnnotatorDbContext> contexts, CompletionsClient completions, IStringLocalizer<Words> words)
 {
     public const int MostPolicies = 6;
     public const int MostSamples = 4;
@@ -50,7 +52,7 @@ public sealed class PolicyExplorer(IDbContextFactory<AnnotatorDbContext> context
         ArgumentNullException.ThrowIfNull(who);
         ArgumentNullException.ThrowIfNull(request);
         who.RequireAdmin();
-        if (Fault(request) is { } fault)
+        if (Fault(request, words) is { } fault)
         {
             throw new RefusedException(fault);
         }
@@ -63,7 +65,7 @@ public sealed class PolicyExplorer(IDbContextFactory<AnnotatorDbContext> context
 
         if (request.Policies.Except(policies.Select(p => p.Number)).ToList() is { Count: > 0 } missing)
         {
-            throw new RefusedException($"There is no policy {missing[0]} in this study's line.");
+            throw new RefusedException(words["There is no policy {0} in this study's line.", missing[0]]);
         }
 
         var seed = request.Seed ?? RandomNumberGenerator.GetInt32(int.MaxValue);
@@ -87,24 +89,25 @@ public sealed class PolicyExplorer(IDbContextFactory<AnnotatorDbContext> context
     }
 
     /// <summary>What is wrong with a request, in a sentence for people; null if nothing is.</summary>
-    public static string? Fault(ExplorerRequest request)
+    public static string? Fault(ExplorerRequest request, IStringLocalizer<Words> words)
     {
+        ArgumentNullException.ThrowIfNull(words);
         ArgumentNullException.ThrowIfNull(request);
         var sampling = request.Sampling;
         return true switch
         {
-            _ when request.Policies.Count == 0 => "Choose at least one policy.",
-            _ when request.Policies.Count > MostPolicies => $"At most {MostPolicies} policies can write at once.",
-            _ when request.Prompt is { Messages: null, Text: var text } && string.IsNullOrWhiteSpace(text) => "Write a prompt first.",
-            _ when request.Prompt.Messages is { } turns && (turns.Count == 0 || turns.Any(turn => string.IsNullOrWhiteSpace(turn.Content))) => "Write a message first.",
-            _ when (request.Prompt.Text?.Length ?? request.Prompt.Messages!.Sum(turn => turn.Content.Length)) > LongestPrompt => $"The prompt may have {LongestPrompt:N0} characters at most.",
-            _ when request.Samples is not (>= 1 and <= MostSamples) => $"Each policy may write 1 to {MostSamples} responses; it is set to {request.Samples}.",
-            _ when sampling.Temperature is not (>= 0 and <= 2) => $"The temperature must be from 0 (always the likeliest token) to 2; it is {sampling.Temperature.ToString(CultureInfo.InvariantCulture)}.",
-            _ when sampling.TopP is not (> 0 and <= 1) => $"Top-p must be above 0 and at most 1; it is {sampling.TopP.ToString(CultureInfo.InvariantCulture)}.",
-            _ when sampling.TopK is not (>= 0 and <= 100_000) => $"Top-k must be from 0 (all tokens) to 100,000; it is {sampling.TopK}.",
-            _ when sampling.MaxTokens is not (>= 1 and <= MostTokens) => $"The longest response must be from 1 to {MostTokens:N0} tokens; it is {sampling.MaxTokens}.",
-            _ when request.Seed < 0 => "The seed must be 0 or above.",
-            _ => null,
+            _ when request.Policies.Count == 0 => words["Choose at least one policy."],
+            _ when request.Policies.Count > MostPolicies => words["At most {0} policies can write at once.", MostPolicies],
+            _ when request.Prompt is { Messages: null, Text: var text } && string.IsNullOrWhiteSpace(text) => words["Write a prompt first."],
+            _ when request.Prompt.Messages is { } turns && (turns.Count == 0 || turns.Any(turn => string.IsNullOrWhiteSpace(turn.Content))) => words["Write a message first."],
+            _ when (request.Prompt.Text?.Length ?? request.Prompt.Messages!.Sum(turn => turn.Content.Length)) > LongestPrompt => words["The prompt may have {0:N0} characters at most.", LongestPrompt],
+            _ when request.Samples is not (>= 1 and <= MostSamples) => words["Each policy may write 1 to {0} responses; it is set to {1}.", MostSamples, request.Samples],
+            _ when sampling.Temperature is not (>= 0 and <= 2) => words["The temperature must be from 0 (always the likeliest token) to 2; it is {0}.", sampling.Temperature.ToString(CultureInfo.InvariantCulture)],
+            _ when sampling.TopP is not (> 0 and <= 1) => words["Top-p must be above 0 and at most 1; it is {0}.", sampling.TopP.ToString(CultureInfo.InvariantCulture)],
+            _ when sampling.TopK is not (>= 0 and <= 100_000) => words["Top-k must be from 0 (all tokens) to 100,000; it is {0}.", sampling.TopK],
+            _ when sampling.MaxTokens is not (>= 1 and <= MostTokens) => words["The longest response must be from 1 to {0:N0} tokens; it is {1}.", MostTokens, sampling.MaxTokens],
+            _ when request.Seed < 0 => words["The seed must be 0 or above."],
+            _ => (string?)null,
         };
     }
 

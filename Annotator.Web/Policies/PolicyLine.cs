@@ -1,6 +1,8 @@
 using Annotator.Web.Data;
+using Annotator.Web.Languages;
 using Annotator.Web.Live;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Localization;
 
 namespace Annotator.Web.Policies;
 
@@ -8,7 +10,7 @@ namespace Annotator.Web.Policies;
 /// A study's line of policies: 0 is the SFT policy, each successful round adds the next, and one of them serves (or two,
 /// side by side). Whatever makes a policy serve goes through here: a round's result, an admin, the gate.
 /// </summary>
-public sealed class PolicyLine(IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, LiveFeed feed, TimeProvider clock)
+public sealed class PolicyLine(IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, LiveFeed feed, TimeProvider clock, IStringLocalizer<Words> words)
 {
     private DateTime Now => clock.GetUtcNow().UtcDateTime;
 
@@ -70,10 +72,10 @@ public sealed class PolicyLine(IDbContextFactory<AnnotatorDbContext> contexts, W
         using var turn = await gate.EnterAsync(cancellation);
         await using var db = await contexts.CreateDbContextAsync(cancellation);
         await using var transaction = await db.Database.BeginTransactionAsync(cancellation);
-        var study = await db.Studies.SingleOrDefaultAsync(s => s.Id == studyId, cancellation) ?? throw new RefusedException("This study no longer exists: reload the page.");
+        var study = await db.Studies.SingleOrDefaultAsync(s => s.Id == studyId, cancellation) ?? throw new RefusedException(words["This study no longer exists: reload the page."]);
         if (await db.Policies.Where(p => p.StudyId == studyId && p.Hash == hash).Select(p => (int?)p.Number).FirstOrDefaultAsync(cancellation) is { } number)
         {
-            throw new RefusedException($"This policy is in the line already: it is policy {number}.");
+            throw new RefusedException(words["This policy is in the line already: it is policy {0}.", number]);
         }
 
         var policy = await NewAsync(db, studyId, hash, null, cancellation);
@@ -96,7 +98,7 @@ public sealed class PolicyLine(IDbContextFactory<AnnotatorDbContext> contexts, W
         {
             await using var db = await contexts.CreateDbContextAsync(cancellation);
             await using var transaction = await db.Database.BeginTransactionAsync(cancellation);
-            policy = await db.Policies.SingleOrDefaultAsync(p => p.Id == policyId, cancellation) ?? throw new RefusedException("This policy is not in the line any more: reload the page.");
+            policy = await db.Policies.SingleOrDefaultAsync(p => p.Id == policyId, cancellation) ?? throw new RefusedException(words["This policy is not in the line any more: reload the page."]);
             var study = await db.Studies.Include(s => s.CurrentPolicy).SingleAsync(s => s.Id == policy.StudyId, cancellation);
             if (study.CurrentPolicyId == policyId || (ifAwaiting && !policy.AwaitsGate))
             {

@@ -1,13 +1,15 @@
 using Annotator.Model.Policies;
 using Annotator.Web.Data;
+using Annotator.Web.Languages;
 using Annotator.Web.Live;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Localization;
 
 namespace Annotator.Web.Policies;
 
 /// <summary>What an admin does with a study's line of policies. Each operation checks who asks and leaves an audit row.</summary>
 public sealed class PolicyOperations(
-    IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, PolicyLine line, PolicyRegistry registry, PolicyUpload upload, LiveFeed feed, TimeProvider clock)
+    IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, PolicyLine line, PolicyRegistry registry, PolicyUpload upload, LiveFeed feed, TimeProvider clock, IStringLocalizer<Words> words)
 {
     /// <summary>Makes a policy of the line the serving one: a newer one (promote) or an earlier one (roll back).</summary>
     /// <exception cref="NotAllowedException">Not an admin.</exception>
@@ -46,13 +48,13 @@ public sealed class PolicyOperations(
             await using var db = await contexts.CreateDbContextAsync(cancellation);
             await using var transaction = await db.Database.BeginTransactionAsync(cancellation);
             var study = await db.Studies.Include(s => s.CurrentPolicy).SingleOrDefaultAsync(s => s.Id == studyId, cancellation)
-                ?? throw new RefusedException("This study no longer exists: reload the page.");
+                ?? throw new RefusedException(words["This study no longer exists: reload the page."]);
             var second = policyId is null ? null : await db.Policies.SingleOrDefaultAsync(p => p.Id == policyId && p.StudyId == studyId, cancellation)
-                ?? throw new RefusedException("This policy is not in the study's line: reload the page.");
-            serving = study.CurrentPolicy ?? throw new RefusedException("No policy serves this study yet.");
+                ?? throw new RefusedException(words["This policy is not in the study's line: reload the page."]);
+            serving = study.CurrentPolicy ?? throw new RefusedException(words["No policy serves this study yet."]);
             if (second?.Id == serving.Id)
             {
-                throw new RefusedException($"Policy {serving.Number} serves already: choose another one to serve beside it.");
+                throw new RefusedException(words["Policy {0} serves already: choose another one to serve beside it.", serving.Number]);
             }
 
             if (study.SecondPolicyId == second?.Id)
@@ -96,7 +98,7 @@ public sealed class PolicyOperations(
 
         if (first is not null && registry.Contains(first) && !await Task.Run(() => PolicyFiles.HaveSameTokens(registry.PathOf(first), registry.PathOf(hash)), cancellation))
         {
-            throw new RefusedException("This policy has other tokens than the policies of this line, and what was sampled is kept and trained on as tokens: begin a new study with it.");
+            throw new RefusedException(words["This policy has other tokens than the policies of this line, and what was sampled is kept and trained on as tokens: begin a new study with it."]);
         }
 
         return await line.AddAsync(studyId, hash, (study, policy) => Audit(by, "policy.import", $"{by.Name} imported policy {policy.Number} of {study.Name} from {source}."), cancellation);
@@ -108,7 +110,7 @@ public sealed class PolicyOperations(
         await using var db = await contexts.CreateDbContextAsync(cancellation);
         if (await db.Policies.AsNoTracking().SingleOrDefaultAsync(p => p.Id == policyId, cancellation) is { } policy && !registry.Contains(policy.Hash))
         {
-            throw new RefusedException($"The files of policy {policy.Number} are not in the registry any more: it can't serve.");
+            throw new RefusedException(words["The files of policy {0} are not in the registry any more: it can't serve.", policy.Number]);
         }
     }
 

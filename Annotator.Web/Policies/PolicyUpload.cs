@@ -1,6 +1,8 @@
 using System.IO.Compression;
 using Annotator.Model.Policies;
 using Annotator.Web.Data;
+using Annotator.Web.Languages;
+using Microsoft.Extensions.Localization;
 
 namespace Annotator.Web.Policies;
 
@@ -9,7 +11,7 @@ namespace Annotator.Web.Policies;
 /// directory of this machine. Of a zip only the files that make a policy are written, by their names alone: whatever
 /// path an entry claims, nothing lands outside the folder made for it.
 /// </summary>
-public sealed class PolicyUpload(PolicyRegistry registry, DataFolder folder)
+public sealed class PolicyUpload(PolicyRegistry registry, DataFolder folder, IStringLocalizer<Words> words)
 {
     public const long LargestMegabytes = 8 * 1024;
     private const int MostEntries = 1000;
@@ -50,11 +52,11 @@ public sealed class PolicyUpload(PolicyRegistry registry, DataFolder folder)
         }
         catch (InvalidDataException)
         {
-            throw new RefusedException($"{Path.GetFileName(name)} is not a zip that can be read: send the policy's Hugging Face directory as a zip.");
+            throw new RefusedException(words["{0} is not a zip that can be read: send the policy's Hugging Face directory as a zip.", Path.GetFileName(name)]);
         }
         catch (IOException e)
         {
-            throw new RefusedException($"{Path.GetFileName(name)} can't be stored: {e.Message.TrimEnd('.')}. Free some space, or try again.");
+            throw new RefusedException(words["{0} can't be stored: {1}. Free some space, or try again.", Path.GetFileName(name), e.Message.TrimEnd('.')]);
         }
         finally
         {
@@ -73,7 +75,7 @@ public sealed class PolicyUpload(PolicyRegistry registry, DataFolder folder)
         by.RequireAdmin();
         if (!Path.IsPathFullyQualified(directory.Trim()))
         {
-            throw new RefusedException("Name the directory by its full path on the machine on which the app runs, such as /models/gpt2.");
+            throw new RefusedException(words["Name the directory by its full path on the machine on which the app runs, such as /models/gpt2."]);
         }
 
         try
@@ -91,7 +93,7 @@ public sealed class PolicyUpload(PolicyRegistry registry, DataFolder folder)
         await using var zip = await ZipFile.OpenReadAsync(packed, cancellation);
         if (zip.Entries.Count > MostEntries)
         {
-            throw new RefusedException($"The zip has {zip.Entries.Count} files, {MostEntries} at most are expected of a policy: send its directory alone.");
+            throw new RefusedException(words["The zip has {0} files, {1} at most are expected of a policy: send its directory alone.", zip.Entries.Count, MostEntries]);
         }
 
         var room = Largest;
@@ -99,13 +101,13 @@ public sealed class PolicyUpload(PolicyRegistry registry, DataFolder folder)
         {
             if (entry.FullName.Split('/', '\\').Contains("..") || Path.IsPathRooted(entry.FullName))
             {
-                throw new RefusedException($"The zip has a file that leads out of its folder ({entry.FullName}): pack the policy's directory anew.");
+                throw new RefusedException(words["The zip has a file that leads out of its folder ({0}): pack the policy's directory anew.", entry.FullName]);
             }
 
             var path = Path.Combine(unpacked, entry.Name);
             if (File.Exists(path))
             {
-                throw new RefusedException($"The zip has {entry.Name} twice, so it is not clear which files belong together: send one policy's directory alone.");
+                throw new RefusedException(words["The zip has {0} twice, so it is not clear which files belong together: send one policy's directory alone.", entry.Name]);
             }
 
             await using var content = await entry.OpenAsync(cancellation);
@@ -125,7 +127,7 @@ public sealed class PolicyUpload(PolicyRegistry registry, DataFolder folder)
             length += read;
             if (length > room)
             {
-                throw new RefusedException($"A policy may have {Largest / (1024 * 1024):N0} MB at most, packed and unpacked: put a larger one on the machine and name its directory.");
+                throw new RefusedException(words["A policy may have {0:N0} MB at most, packed and unpacked: put a larger one on the machine and name its directory.", Largest / (1024 * 1024)]);
             }
 
             await to.WriteAsync(buffer.AsMemory(0, read), cancellation);

@@ -4,8 +4,10 @@ using Annotator.Model.Preferences;
 using Annotator.Model.Preferences.Datasets;
 using Annotator.Web.Data;
 using Annotator.Web.Dataset.Importing;
+using Annotator.Web.Languages;
 using Annotator.Web.Live;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Localization;
 
 namespace Annotator.Web.Prompts;
 
@@ -53,7 +55,7 @@ public sealed record PromptImportReport
 }
 
 /// <summary>Reads files of prompts into a study: first one looks, then one imports, all of it or nothing.</summary>
-public sealed class PromptImport(IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, LengthCheck lengths, LiveFeed feed, TimeProvider clock)
+public sealed class PromptImport(IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, LengthCheck lengths, LiveFeed feed, TimeProvider clock, IStringLocalizer<Words> words)
 {
     private const int BatchSize = 500;
     private const int Shown = 5;
@@ -99,7 +101,7 @@ public sealed class PromptImport(IDbContextFactory<AnnotatorDbContext> contexts,
             var report = reading.Report();
             if (report.Prompts == 0)
             {
-                throw new RefusedException("The file holds no prompt that could be imported.");
+                throw new RefusedException(words["The file holds no prompt that could be imported."]);
             }
 
             await EndAsync(by, import, report, cancellation);
@@ -140,18 +142,18 @@ public sealed class PromptImport(IDbContextFactory<AnnotatorDbContext> contexts,
         by.RequireAdmin();
         if (request.HeldOutShare is not (>= 0 and <= 0.5))
         {
-            throw new RefusedException("The share to hold out must be from 0 to one half.");
+            throw new RefusedException(words["The share to hold out must be from 0 to one half."]);
         }
 
         if (request.Priority is < QueueOrder.LowestPriority or > QueueOrder.HighestPriority)
         {
-            throw new RefusedException($"A priority must be from {QueueOrder.LowestPriority} to {QueueOrder.HighestPriority}; it is {request.Priority}.");
+            throw new RefusedException(words["A priority must be from {0} to {1}; it is {2}.", QueueOrder.LowestPriority, QueueOrder.HighestPriority, request.Priority]);
         }
 
         await using var db = await contexts.CreateDbContextAsync(cancellation);
         if (!await db.Studies.AnyAsync(s => s.Id == request.StudyId, cancellation))
         {
-            throw new RefusedException("This study no longer exists: reload the page.");
+            throw new RefusedException(words["This study no longer exists: reload the page."]);
         }
 
         var known = new HashSet<UInt128>();

@@ -1,12 +1,14 @@
 using System.Globalization;
 using Annotator.Web.Data;
+using Annotator.Web.Languages;
 using Annotator.Web.Live;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Localization;
 
 namespace Annotator.Web.Prompts;
 
 /// <summary>The prompts of a study: listing and changing them (<see cref="PromptImport"/> adds them). Each operation checks who asks.</summary>
-public sealed class PromptOperations(IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, LiveFeed feed, TimeProvider clock)
+public sealed class PromptOperations(IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, LiveFeed feed, TimeProvider clock, IStringLocalizer<Words> words)
 {
     public const int PageSize = 50;
     public const int LargestPage = 500;
@@ -66,12 +68,12 @@ public sealed class PromptOperations(IDbContextFactory<AnnotatorDbContext> conte
         by.RequireAdmin();
         if (change.Priority is < QueueOrder.LowestPriority or > QueueOrder.HighestPriority)
         {
-            throw new RefusedException($"A priority must be from {QueueOrder.LowestPriority} to {QueueOrder.HighestPriority}; it is {change.Priority}.");
+            throw new RefusedException(words["A priority must be from {0} to {1}; it is {2}.", QueueOrder.LowestPriority, QueueOrder.HighestPriority, change.Priority]);
         }
 
         if (change == new PromptChange())
         {
-            throw new RefusedException("Say what is to be changed: the split, the priority, or whether they are paused.");
+            throw new RefusedException(words["Say what is to be changed: the split, the priority, or whether they are paused."]);
         }
 
         var changed = 0;

@@ -1,7 +1,9 @@
 using Annotator.Model.Preferences;
 using Annotator.Web.Data;
+using Annotator.Web.Languages;
 using Annotator.Web.Live;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Localization;
 
 namespace Annotator.Web.Rounds;
 
@@ -10,7 +12,7 @@ namespace Annotator.Web.Rounds;
 /// the same transaction; <see cref="RoundRunner"/> does the work afterwards.
 /// </summary>
 public sealed class RoundOperations(
-    IDbContextFactory<AnnotatorDbContext> contexts, RoundSnapshot snapshot, RoundRunner runner, DataFolder folder, LiveFeed feed, TimeProvider clock)
+    IDbContextFactory<AnnotatorDbContext> contexts, RoundSnapshot snapshot, RoundRunner runner, DataFolder folder, LiveFeed feed, TimeProvider clock, IStringLocalizer<Words> words)
 {
     /// <summary>Puts a round in the queue; it starts at once if none runs.</summary>
     /// <returns>The round's id.</returns>
@@ -20,7 +22,7 @@ public sealed class RoundOperations(
     {
         who.RequireAdmin();
         var counts = await snapshot.CountAsync(request.StudyId, request.Data, cancellation);
-        if (NothingToTrainOn(counts) is { } reason)
+        if (NothingToTrainOn(counts, words) is { } reason)
         {
             throw new RefusedException(reason);
         }
@@ -63,7 +65,7 @@ public sealed class RoundOperations(
         var round = await FindAsync(db, roundId, cancellation);
         if (round.State is not (RoundState.Queued or RoundState.Running))
         {
-            throw new RefusedException($"Round {round.Number} is not running: there is nothing to cancel.");
+            throw new RefusedException(words["Round {0} is not running: there is nothing to cancel.", round.Number]);
         }
 
         var wasQueued = round.State == RoundState.Queued;
@@ -96,7 +98,7 @@ public sealed class RoundOperations(
         var round = await FindAsync(db, roundId, cancellation);
         if (!CanResume(round, new RoundDirectory(folder.Round(round.DirectoryName))))
         {
-            throw new RefusedException($"Round {round.Number} can't go on: only a round that was cut off while it trained can. Start it again instead.");
+            throw new RefusedException(words["Round {0} can't go on: only a round that was cut off while it trained can. Start it again instead.", round.Number]);
         }
 
         round.State = RoundState.Queued;
@@ -130,7 +132,7 @@ public sealed class RoundOperations(
         var round = await FindAsync(db, roundId, cancellation);
         if (round.State is RoundState.Queued or RoundState.Running)
         {
-            throw new RefusedException($"Round {round.Number} {(round.State == RoundState.Running ? "is running" : "waits in the queue")}: cancel it first.");
+            throw new RefusedException(round.State == RoundState.Running ? words["Round {0} is running: cancel it first.", round.Number] : words["Round {0} waits in the queue: cancel it first.", round.Number]);
         }
 
         round.State = RoundState.Deleted;
@@ -147,7 +149,7 @@ public sealed class RoundOperations(
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new RefusedException($"Round {round.Number} is deleted, but its files in {directory} can't be removed ({e.Message.TrimEnd('.')}): remove them by hand.");
+            throw new RefusedException(words["Round {0} is deleted, but its files in {1} can't be removed ({2}): remove them by hand.", round.Number, directory, e.Message.TrimEnd('.')]);
         }
         finally
         {
@@ -167,17 +169,17 @@ public sealed class RoundOperations(
         who.RequireAdmin();
         if (every is < 1)
         {
-            throw new RefusedException($"A round can start after 1 new preference or more; {every} is too few.");
+            throw new RefusedException(words["A round can start after 1 new preference or more; {0} is too few.", every]);
         }
 
         if (aDay is < 1)
         {
-            throw new RefusedException($"The most rounds a day must be 1 or more, or empty for no limit; it is {aDay}.");
+            throw new RefusedException(words["The most rounds a day must be 1 or more, or empty for no limit; it is {0}.", aDay]);
         }
 
         await using var db = await contexts.CreateDbContextAsync(cancellation);
         await using var transaction = await db.Database.BeginTransactionAsync(cancellation);
-        var study = await db.Studies.FindAsync([studyId], cancellation) ?? throw new RefusedException("This study no longer exists.");
+        var study = await db.Studies.FindAsync([studyId], cancellation) ?? throw new RefusedException(words["This study no longer exists: reload the page."]);
         study.AutomaticRoundEvery = every;
         study.AutomaticRoundsADay = aDay;
         db.AuditEntries.Add(Audit(who, "round.rule", every is { } n
@@ -196,12 +198,12 @@ public sealed class RoundOperations(
     };
 
     /// <summary>Why a round can't be made of these judgments, or null if it can.</summary>
-    public static string? NothingToTrainOn(SelectionCounts counts) => counts switch
+    public static string? NothingToTrainOn(SelectionCounts counts, IStringLocalizer<Words> words) => counts switch
     {
-        { Train: > 0 } => null,
-        { Eval: > 0 } => $"All {counts.Eval} preferences are on prompts kept for measuring: judge a few more comparisons first.",
-        { LeftOutInAll: > 0 } => $"No judgment states a preference yet ({string.Join(", ", counts.LeftOutInWords())}): judge a few more comparisons first.",
-        _ => "There is nothing to train on yet: judge some comparisons first.",
+        { Train: > 0 } => (string?)null,
+        { Eval: > 0 } => words["All {0} preferences are on prompts kept for measuring: judge a few more comparisons first.", counts.Eval],
+        { LeftOutInAll: > 0 } => words["No judgment states a preference yet ({0}): judge a few more comparisons first.", words.Counted(counts)],
+        _ => words["There is nothing to train on yet: judge some comparisons first."],
     };
 
     private async Task<long> QueueAsync(CurrentPerson? who, RoundRequest request, CancellationToken cancellation)
@@ -214,10 +216,10 @@ public sealed class RoundOperations(
 
         await using var db = await contexts.CreateDbContextAsync(cancellation);
         await using var transaction = await db.Database.BeginTransactionAsync(cancellation);
-        var study = await db.Studies.FindAsync([request.StudyId], cancellation) ?? throw new RefusedException("This study no longer exists.");
+        var study = await db.Studies.FindAsync([request.StudyId], cancellation) ?? throw new RefusedException(words["This study no longer exists: reload the page."]);
         if (study.CurrentPolicyId is null)
         {
-            throw new RefusedException($"{study.Name} has no policy to train yet: import one first.");
+            throw new RefusedException(words["{0} has no policy to train yet: import one first.", study.Name]);
         }
 
         var number = (await db.Rounds.Where(r => r.StudyId == study.Id).MaxAsync(r => (int?)r.Number, cancellation) ?? 0) + 1;
@@ -259,8 +261,8 @@ public sealed class RoundOperations(
         Data = round.Data,
     };
 
-    private static async Task<Round> FindAsync(AnnotatorDbContext db, long roundId, CancellationToken cancellation) =>
-        await db.Rounds.FindAsync([roundId], cancellation) is { State: not RoundState.Deleted } round ? round : throw new RefusedException("This round no longer exists.");
+    private async Task<Round> FindAsync(AnnotatorDbContext db, long roundId, CancellationToken cancellation) =>
+        await db.Rounds.FindAsync([roundId], cancellation) is { State: not RoundState.Deleted } round ? round : throw new RefusedException(words["This round no longer exists: reload the page."]);
 
     private AuditEntry Audit(CurrentPerson? who, string action, string detail) =>
         new() { PersonId = who?.Id, Action = action, Detail = detail, At = clock.GetUtcNow().UtcDateTime };

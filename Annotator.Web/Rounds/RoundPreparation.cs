@@ -1,11 +1,13 @@
 using Annotator.Model.Preferences;
 using Annotator.Web.Data;
+using Annotator.Web.Languages;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Localization;
 
 namespace Annotator.Web.Rounds;
 
 /// <summary>Fills a round's directory: options, directories of policy and reference, the snapshot of preferences.</summary>
-public sealed class RoundPreparation(IDbContextFactory<AnnotatorDbContext> contexts, RoundSnapshot snapshot, DataFolder folder)
+public sealed class RoundPreparation(IDbContextFactory<AnnotatorDbContext> contexts, RoundSnapshot snapshot, DataFolder folder, IStringLocalizer<Words> words)
 {
     private const int MostPrompts = 64;
 
@@ -43,7 +45,7 @@ public sealed class RoundPreparation(IDbContextFactory<AnnotatorDbContext> conte
         round.PreferenceCount = counts.Preferences;
         round.LastJudgmentId = counts.LastJudgmentId ?? round.LastJudgmentId;
         await db.SaveChangesAsync(cancellation);
-        if (RoundOperations.NothingToTrainOn(counts) is { } reason)
+        if (RoundOperations.NothingToTrainOn(counts, words) is { } reason)
         {
             throw new RefusedException(reason);
         }

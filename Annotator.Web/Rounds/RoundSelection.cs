@@ -175,8 +175,9 @@ public static class RoundSelection
     }
 
     /// <summary>True when every pair that the ranking implies is one text twice.</summary>
-    private static bool StatesNothing(JudgedComparison judged) =>
-        new Ranking(judged.Ranking!).Pairs().All(pair => judged.Responses[pair.Better].Text == judged.Responses[pair.Worse].Text);
+    private static bool StatesNothing(JudgedComparison judged) => judged.Ranking is [[var better], [var worse]]
+        ? judged.Responses[better].Text == judged.Responses[worse].Text
+        : new Ranking(judged.Ranking!).Pairs().All(pair => judged.Responses[pair.Better].Text == judged.Responses[pair.Worse].Text);
 
     /// <summary>The prompt's tokens if every response saw the same ones; otherwise the text must serve.</summary>
     private static int[]? SharedPromptTokens(IReadOnlyList<JudgedResponse> responses) =>

@@ -85,6 +85,14 @@ public static class RoundWords
         };
     }
 
+    /// <summary>All reasons with their counts, the most frequent first.</summary>
+    public static string Counted(this IStringLocalizer<Words> words, SelectionCounts counts)
+    {
+        ArgumentNullException.ThrowIfNull(words);
+        ArgumentNullException.ThrowIfNull(counts);
+        return string.Join(", ", counts.LeftOut.Where(entry => entry.Value > 0).OrderByDescending(entry => entry.Value).Select(entry => words.Counted(entry.Key, entry.Value)));
+    }
+
     /// <summary>"1 preference", "12 preferences".</summary>
     public static string Preferences(this IStringLocalizer<Words> words, int count)
     {
@@ -102,7 +110,7 @@ public static class RoundWords
     public static string Preview(this IStringLocalizer<Words> words, SelectionCounts counts)
     {
         ArgumentNullException.ThrowIfNull(words);
-        if (RoundOperations.NothingToTrainOn(counts) is { } reason)
+        if (RoundOperations.NothingToTrainOn(counts, words) is { } reason)
         {
             return reason;
         }
@@ -111,7 +119,7 @@ public static class RoundWords
             ? words["Trains on {0}, and measures on {1:N0} more that it does not train on.", words.Preferences(counts.Train), counts.Eval]
             : words["Trains on {0}.", words.Preferences(counts.Train)];
         return counts.LeftOutInAll > 0
-            ? takes + " " + words["Left out: {0}.", string.Join(", ", counts.LeftOut.Where(entry => entry.Value > 0).OrderByDescending(entry => entry.Value).Select(entry => words.Counted(entry.Key, entry.Value)))]
+            ? takes + " " + words["Left out: {0}.", words.Counted(counts)]
             : takes;
     }
 }

@@ -29,25 +29,4 @@ public sealed record SelectionCounts
         LeftOut = why is { } reason ? new Dictionary<LeftOut, int>(LeftOut) { [reason] = LeftOut.GetValueOrDefault(reason) + 1 } : LeftOut,
         LastJudgmentId = Math.Max(LastJudgmentId ?? 0, judgmentId),
     };
-
-    /// <summary>The reasons in words with their counts, the most frequent first: "12 ties", "3 both bad".</summary>
-    public IEnumerable<string> LeftOutInWords() =>
-        LeftOut.Where(entry => entry.Value > 0).OrderByDescending(entry => entry.Value).Select(entry => InWords(entry.Key, entry.Value));
-
-    /// <summary>One reason with its count: "1 tie", "12 ties".</summary>
-    public static string InWords(LeftOut reason, int count) => reason switch
-    {
-        Rounds.LeftOut.Tie => count == 1 ? "1 tie" : $"{count} ties",
-        Rounds.LeftOut.BothBad => $"{count} both bad",
-        Rounds.LeftOut.Skipped => $"{count} skipped",
-        Rounds.LeftOut.Withdrawn => $"{count} withdrawn",
-        Rounds.LeftOut.HeldOutPrompt => $"{count} on held-out prompts",
-        Rounds.LeftOut.NotForTraining => $"{count} of evaluation or gold comparisons",
-        Rounds.LeftOut.IdenticalTexts => $"{count} between identical texts",
-        Rounds.LeftOut.NotRankable => $"{count} not rankable",
-        Rounds.LeftOut.Repeat => count == 1 ? "1 repeat" : $"{count} repeats",
-        Rounds.LeftOut.AnnotatorLeftOut => $"{count} of annotators left out",
-        Rounds.LeftOut.Overruled => $"{count} overruled by an admin's decision",
-        _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, null),
-    };
 }

@@ -1,13 +1,15 @@
 using System.Globalization;
 using Annotator.Web.Data;
+using Annotator.Web.Languages;
 using Annotator.Web.Policies;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Localization;
 
 namespace Annotator.Web.Studies;
 
 /// <summary>New studies, from nothing or as a copy of another. Each operation checks who asks.</summary>
 public sealed class StudyCreation(
-    IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, PolicyRegistry registry, PolicyLine policies, StarterFiles files, TimeProvider time)
+    IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, PolicyRegistry registry, PolicyLine policies, StarterFiles files, TimeProvider time, IStringLocalizer<Words> words)
 {
     /// <summary>Creates a study, and makes a policy the first of its line.</summary>
     /// <param name="by">Who creates it.</param>
@@ -23,7 +25,7 @@ public sealed class StudyCreation(
         ArgumentNullException.ThrowIfNull(settings);
         by.RequireAdmin();
         settings = settings.Tidied();
-        if (settings.Fault() is { } fault)
+        if (settings.Fault(words) is { } fault)
         {
             throw new RefusedException(fault);
         }
@@ -31,7 +33,7 @@ public sealed class StudyCreation(
         policyHash ??= await StarterPolicyAsync(cancellation);
         if (!registry.Contains(policyHash))
         {
-            throw new RefusedException("The registry has no such policy: bring it there first.");
+            throw new RefusedException(words["The registry has no such policy: bring it there first."]);
         }
 
         var now = time.GetUtcNow().UtcDateTime;
@@ -58,8 +60,8 @@ public sealed class StudyCreation(
         ArgumentNullException.ThrowIfNull(name);
         by.RequireAdmin();
         await using var db = await contexts.CreateDbContextAsync(cancellation);
-        var original = await db.Studies.AsNoTracking().SingleOrDefaultAsync(s => s.Id == studyId, cancellation) ?? throw new RefusedException(StudyOperations.Gone);
-        if (new StudySettings(name, original.Guidelines, original.Sampling, original.Task).Fault() is { } fault)
+        var original = await db.Studies.AsNoTracking().SingleOrDefaultAsync(s => s.Id == studyId, cancellation) ?? throw new RefusedException(words["This study no longer exists: reload the page."]);
+        if (new StudySettings(name, original.Guidelines, original.Sampling, original.Task).Fault(words) is { } fault)
         {
             throw new RefusedException(fault);
         }
@@ -118,7 +120,7 @@ public sealed class StudyCreation(
         db.Studies.Add(study);
         db.AuditEntries.Add(entry);
         await db.SaveChangesAsync(cancellation);
-        await StudyOperations.AddMembersAsync(db, study.Id, members, cancellation);
+        await StudyOperations.AddMembersAsync(db, words, study.Id, members, cancellation);
         await db.SaveChangesAsync(cancellation);
         await (fill?.Invoke(db) ?? Task.CompletedTask);
         await transaction.CommitAsync(cancellation);

@@ -57,7 +57,7 @@ public sealed partial class StudyOperations
         using var turn = await gate.EnterAsync(cancellation);
         await using var db = await contexts.CreateDbContextAsync(cancellation);
         await using var transaction = await db.Database.BeginTransactionAsync(cancellation);
-        var study = await db.Studies.SingleOrDefaultAsync(s => s.Id == studyId, cancellation) ?? throw new RefusedException(Gone);
+        var study = await db.Studies.SingleOrDefaultAsync(s => s.Id == studyId, cancellation) ?? throw Gone;
         if (study.IsArchived == archived)
         {
             return;

@@ -1,6 +1,8 @@
 using System.Globalization;
 using Annotator.Web.Data;
+using Annotator.Web.Languages;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Localization;
 
 namespace Annotator.Web.Studies;
 
@@ -9,9 +11,9 @@ namespace Annotator.Web.Studies;
 public sealed record StudyView(long Id, StudySettings Settings, int GuidelinesVersion, int? PolicyNumber, int TrainPrompts, int HeldoutPrompts);
 
 /// <summary>Reading and changing a study's settings. Each operation checks who asks.</summary>
-public sealed partial class StudyOperations(IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, TimeProvider time)
+public sealed partial class StudyOperations(IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, TimeProvider time, IStringLocalizer<Words> words)
 {
-    internal const string Gone = "This study no longer exists: reload the page.";
+    private RefusedException Gone => new(words["This study no longer exists: reload the page."]);
 
     /// <summary>All studies by name, archived ones last.</summary>
     /// <exception cref="NotAllowedException">Neither an admin nor a viewer.</exception>
@@ -52,7 +54,7 @@ public sealed partial class StudyOperations(IDbContextFactory<AnnotatorDbContext
         ArgumentNullException.ThrowIfNull(settings);
         by.RequireAdmin();
         settings = settings.Tidied();
-        if (settings.Fault() is { } fault)
+        if (settings.Fault(words) is { } fault)
         {
             throw new RefusedException(fault);
         }
@@ -61,7 +63,7 @@ public sealed partial class StudyOperations(IDbContextFactory<AnnotatorDbContext
         await using var db = await contexts.CreateDbContextAsync(cancellation);
         await using var transaction = await db.Database.BeginTransactionAsync(cancellation);
         var study = await db.Studies.SingleOrDefaultAsync(s => s.Id == studyId, cancellation)
-            ?? throw new RefusedException(Gone);
+            ?? throw Gone;
         var before = Of(study, await MembersAsync(db, study, cancellation));
         var changes = before.Changes(settings).ToList();
         if (changes.Count == 0)
@@ -121,21 +123,21 @@ public sealed partial class StudyOperations(IDbContextFactory<AnnotatorDbContext
     private static async Task<IReadOnlyList<string>?> MembersAsync(AnnotatorDbContext db, Study study, CancellationToken cancellation) =>
         study.MembersOnly ? await db.StudyMembers.Where(m => m.StudyId == study.Id).Select(m => m.PersonId).Order().ToListAsync(cancellation) : null;
 
-    private static async Task ChangeMembersAsync(
+    private async Task ChangeMembersAsync(
         AnnotatorDbContext db, Study study, IReadOnlyList<string>? before, IReadOnlyList<string>? after, CancellationToken cancellation)
     {
         study.MembersOnly = after is not null;
         var gone = (before ?? []).Except(after ?? []).ToList();
         await db.StudyMembers.Where(m => m.StudyId == study.Id && gone.Contains(m.PersonId)).ExecuteDeleteAsync(cancellation);
-        await AddMembersAsync(db, study.Id, [.. (after ?? []).Except(before ?? [])], cancellation);
+        await AddMembersAsync(db, words, study.Id, [.. (after ?? []).Except(before ?? [])], cancellation);
     }
 
     /// <summary>To be saved by the caller.</summary>
-    internal static async Task AddMembersAsync(AnnotatorDbContext db, long studyId, IReadOnlyList<string> people, CancellationToken cancellation)
+    internal static async Task AddMembersAsync(AnnotatorDbContext db, IStringLocalizer<Words> words, long studyId, IReadOnlyList<string> people, CancellationToken cancellation)
     {
         if (await db.Users.CountAsync(p => people.Contains(p.Id), cancellation) < people.Count)
         {
-            throw new RefusedException("Somebody who was chosen to judge has no account any more: reload the page.");
+            throw new RefusedException(words["Somebody who was chosen to judge has no account any more: reload the page."]);
         }
 
         db.StudyMembers.AddRange(people.Select(person => new StudyMember { StudyId = studyId, PersonId = person }));

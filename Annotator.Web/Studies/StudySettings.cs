@@ -1,5 +1,7 @@
 using System.Globalization;
 using Annotator.Web.Data;
+using Annotator.Web.Languages;
+using Microsoft.Extensions.Localization;
 
 namespace Annotator.Web.Studies;
 
@@ -27,32 +29,32 @@ public sealed record StudySettings(string Name, string Guidelines, StudySampling
     };
 
     /// <summary>What is wrong with the settings, in a sentence for people; null if nothing is.</summary>
-    public string? Fault() => true switch
+    public string? Fault(IStringLocalizer<Words> words) => true switch
     {
-        _ when Name.Trim() is { Length: 0 or > MaxNameLength } => $"The name must have 1 to {MaxNameLength} characters.",
-        _ when Guidelines.Length > MaxGuidelinesLength => $"The guidelines may have {MaxGuidelinesLength} characters at most; they have {Guidelines.Length}.",
-        _ when Sampling.Temperature is not (> 0 and <= 2) => $"The temperature must be above 0 and at most 2; it is {Sampling.Temperature.ToString(CultureInfo.InvariantCulture)}.",
-        _ when Sampling.TopP is not (> 0 and <= 1) => $"Top-p must be above 0 and at most 1; it is {Sampling.TopP.ToString(CultureInfo.InvariantCulture)}.",
-        _ when Sampling.TopK is not (>= 0 and <= 100_000) => $"Top-k must be from 0 (all tokens) to 100,000; it is {Sampling.TopK}.",
-        _ when Sampling.MaxTokens is not (>= 1 and <= 1024) => $"The longest response must be from 1 to 1,024 tokens; it is {Sampling.MaxTokens}.",
-        _ when Members is { Count: 0 } => "Choose at least one person who may judge, or let everybody judge.",
-        _ => Fault(Task),
+        _ when Name.Trim() is { Length: 0 or > MaxNameLength } => words["The name must have 1 to {0} characters.", MaxNameLength],
+        _ when Guidelines.Length > MaxGuidelinesLength => words["The guidelines may have {0} characters at most; they have {1}.", MaxGuidelinesLength, Guidelines.Length],
+        _ when Sampling.Temperature is not (> 0 and <= 2) => words["The temperature must be above 0 and at most 2; it is {0}.", Sampling.Temperature.ToString(CultureInfo.InvariantCulture)],
+        _ when Sampling.TopP is not (> 0 and <= 1) => words["Top-p must be above 0 and at most 1; it is {0}.", Sampling.TopP.ToString(CultureInfo.InvariantCulture)],
+        _ when Sampling.TopK is not (>= 0 and <= 100_000) => words["Top-k must be from 0 (all tokens) to 100,000; it is {0}.", Sampling.TopK],
+        _ when Sampling.MaxTokens is not (>= 1 and <= 1024) => words["The longest response must be from 1 to 1,024 tokens; it is {0}.", Sampling.MaxTokens],
+        _ when Members is { Count: 0 } => words["Choose at least one person who may judge, or let everybody judge."],
+        _ => Fault(Task, words),
     };
 
-    private static string? Fault(StudyTask task) => true switch
+    private static string? Fault(StudyTask task, IStringLocalizer<Words> words) => true switch
     {
-        _ when task is { Kind: TaskKind.Pairwise, ResponsesPerComparison: not 2 } => $"A pair has two responses; it is set to {task.ResponsesPerComparison}.",
+        _ when task is { Kind: TaskKind.Pairwise, ResponsesPerComparison: not 2 } => words["A pair has two responses; it is set to {0}.", task.ResponsesPerComparison],
         _ when task.Kind == TaskKind.Ranking && task.ResponsesPerComparison is not (>= 3 and <= StudyTask.MostResponses) =>
-            $"A ranking has 3 to {StudyTask.MostResponses} responses; it is set to {task.ResponsesPerComparison}.",
-        _ when task is { Kind: TaskKind.Ranking, AsksStrength: true } => "Strength is asked of pairs only: a ranking says more by its order.",
-        _ when task.ReasonChips.Count > MostChips => $"There may be {MostChips} reasons at most, one for each digit key; there are {task.ReasonChips.Count}.",
-        _ when task.ReasonChips.FirstOrDefault(chip => chip.Length > MaxChipLength) is { } chip => $"A reason may have {MaxChipLength} characters at most; this one has {chip.Length}: {chip}",
-        _ when task is { RequiresReason: true, ReasonChips.Count: 0 } => "A reason is required, but there is none to choose: add some, or do not require one.",
-        _ when task.Overlap is not (>= 1 and <= 50) => $"The judgments for each comparison must be from 1 to 50; they are set to {task.Overlap}.",
-        _ when task.GoldRate is not (>= 0 and <= 0.5) => "The share of gold comparisons must be from 0 to one half.",
-        _ when task.RepeatRate is not (>= 0 and <= 0.5) => "The share of repeats must be from 0 to one half.",
-        _ when task.DailyTarget is <= 0 => "The target for a day must be at least 1; leave it empty for none.",
-        _ => null,
+            words["A ranking has 3 to {0} responses; it is set to {1}.", StudyTask.MostResponses, task.ResponsesPerComparison],
+        _ when task is { Kind: TaskKind.Ranking, AsksStrength: true } => words["Strength is asked of pairs only: a ranking says more by its order."],
+        _ when task.ReasonChips.Count > MostChips => words["There may be {0} reasons at most, one for each digit key; there are {1}.", MostChips, task.ReasonChips.Count],
+        _ when task.ReasonChips.FirstOrDefault(chip => chip.Length > MaxChipLength) is { } chip => words["A reason may have {0} characters at most; this one has {1}: {2}", MaxChipLength, chip.Length, chip],
+        _ when task is { RequiresReason: true, ReasonChips.Count: 0 } => words["A reason is required, but there is none to choose: add some, or do not require one."],
+        _ when task.Overlap is not (>= 1 and <= 50) => words["The judgments for each comparison must be from 1 to 50; they are set to {0}.", task.Overlap],
+        _ when task.GoldRate is not (>= 0 and <= 0.5) => words["The share of gold comparisons must be from 0 to one half."],
+        _ when task.RepeatRate is not (>= 0 and <= 0.5) => words["The share of repeats must be from 0 to one half."],
+        _ when task.DailyTarget is <= 0 => words["The target for a day must be at least 1; leave it empty for none."],
+        _ => (string?)null,
     };
 
     /// <summary>What another version of the settings would change, in words for the audit.</summary>

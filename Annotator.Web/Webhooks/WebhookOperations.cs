@@ -1,6 +1,8 @@
 using Annotator.Web.Data;
+using Annotator.Web.Languages;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Localization;
 
 namespace Annotator.Web.Webhooks;
 
@@ -22,7 +24,7 @@ public sealed record DeliveryRow(
 
 /// <summary>What an admin does with webhooks.</summary>
 public sealed class WebhookOperations(
-    IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, WebhookWatch watch, IDataProtectionProvider protection, TimeProvider clock)
+    IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, WebhookWatch watch, IDataProtectionProvider protection, TimeProvider clock, IStringLocalizer<Words> words)
 {
     public const int MaxUrlLength = 500;
     private readonly IDataProtector protector = protection.CreateProtector("Annotator.Webhooks");
@@ -58,7 +60,7 @@ public sealed class WebhookOperations(
         ArgumentNullException.ThrowIfNull(by);
         ArgumentNullException.ThrowIfNull(asked);
         by.RequireAdmin();
-        if (Fault(asked) is { } fault)
+        if (Fault(asked, words) is { } fault)
         {
             throw new RefusedException(fault);
         }
@@ -70,7 +72,7 @@ public sealed class WebhookOperations(
         await using var db = await contexts.CreateDbContextAsync(cancellation);
         if (asked.StudyId is { } study && !await db.Studies.AnyAsync(s => s.Id == study, cancellation))
         {
-            throw new RefusedException($"There is no study {study}.");
+            throw new RefusedException(words["There is no study {0}.", study]);
         }
 
         var webhook = new Webhook
@@ -112,7 +114,7 @@ public sealed class WebhookOperations(
         {
             await using var db = await contexts.CreateDbContextAsync(cancellation);
             var delivery = await db.WebhookDeliveries.Include(d => d.Webhook).SingleOrDefaultAsync(d => d.Id == deliveryId, cancellation)
-                ?? throw new RefusedException("That message is not kept any more: reload the page.");
+                ?? throw new RefusedException(words["That message is not kept any more: reload the page."]);
             (delivery.NextAttemptAt, delivery.Attempts) = (Now, 0);
             db.AuditEntries.Add(Audit(by, "webhook.send-again", $"{by.Name} sent the message {delivery.MessageId} to {delivery.Webhook!.Url} once more."));
             await db.SaveChangesAsync(cancellation);
@@ -122,18 +124,18 @@ public sealed class WebhookOperations(
     }
 
     /// <summary>What is wrong with a webhook, in a sentence; null if nothing is.</summary>
-    public static string? Fault(NewWebhook asked)
+    public static string? Fault(NewWebhook asked, IStringLocalizer<Words> words)
     {
         ArgumentNullException.ThrowIfNull(asked);
         return true switch
         {
-            _ when asked.Url.Length > MaxUrlLength => $"An address may have {MaxUrlLength} characters at most; this one has {asked.Url.Length}.",
+            _ when asked.Url.Length > MaxUrlLength => words["An address may have {0} characters at most; this one has {1}.", MaxUrlLength, asked.Url.Length],
             _ when !Uri.TryCreate(asked.Url.Trim(), UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https") || url.Host.Length == 0 =>
-                "The address must begin with http:// or https:// and name a host.",
-            _ when new Uri(asked.Url.Trim()).UserInfo.Length > 0 => "The address must hold no user name or password: the signature says who sends.",
-            _ when asked.Events == WebhookEvents.None => "Choose at least one thing to be told of.",
-            _ when asked.JudgmentsEvery is < 1 or > 1_000_000 => $"Tell of every 1 to 1,000,000 judgments; it is set to {asked.JudgmentsEvery}.",
-            _ => null,
+                words["The address must begin with http:// or https:// and name a host."],
+            _ when new Uri(asked.Url.Trim()).UserInfo.Length > 0 => words["The address must hold no user name or password: the signature says who sends."],
+            _ when asked.Events == WebhookEvents.None => words["Choose at least one thing to be told of."],
+            _ when asked.JudgmentsEvery is < 1 or > 1_000_000 => words["Tell of every 1 to 1,000,000 judgments; it is set to {0}.", asked.JudgmentsEvery],
+            _ => (string?)null,
         };
     }
 
@@ -146,7 +148,7 @@ public sealed class WebhookOperations(
         by.RequireAdmin();
         using var turn = await gate.EnterAsync(cancellation);
         await using var db = await contexts.CreateDbContextAsync(cancellation);
-        var webhook = await db.Webhooks.SingleOrDefaultAsync(w => w.Id == id, cancellation) ?? throw new RefusedException("There is no such webhook any more: reload the page.");
+        var webhook = await db.Webhooks.SingleOrDefaultAsync(w => w.Id == id, cancellation) ?? throw new RefusedException(words["There is no such webhook any more: reload the page."]);
         db.AuditEntries.Add(change(webhook));
         if (remove)
         {

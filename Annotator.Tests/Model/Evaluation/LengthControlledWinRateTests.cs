@@ -48,11 +48,11 @@ public sealed class LengthControlledWinRateTests
     }
 
     [Fact]
-    public void Where_no_estimate_exists_a_sentence_says_why()
+    public void Where_no_estimate_exists_there_is_a_reason()
     {
-        LengthControlledWinRate.Of([]).NoEstimate.ShouldBe("Nothing was compared yet.");
-        LengthControlledWinRate.Of([new(3, 1, 20)]).ShouldSatisfyAllConditions(c => c.Rate.ShouldBeNull(), c => c.NoEstimate!.ShouldStartWith("One side always won"));
-        LengthControlledWinRate.Of([new(3, 1, 20), new(-3, 0, 20)]).NoEstimate!.ShouldStartWith("The longer response (or the shorter one) always won");
-        LengthControlledWinRate.Of([new(3, 1, 20), new(3, 0, 10)]).NoEstimate!.ShouldStartWith("All responses differ by the same length");
+        LengthControlledWinRate.Of([]).NoEstimate.ShouldBe(WhyNoWinRate.NothingCompared);
+        LengthControlledWinRate.Of([new(3, 1, 20)]).ShouldSatisfyAllConditions(c => c.Rate.ShouldBeNull(), c => c.NoEstimate.ShouldBe(WhyNoWinRate.OneSided));
+        LengthControlledWinRate.Of([new(3, 1, 20), new(-3, 0, 20)]).NoEstimate.ShouldBe(WhyNoWinRate.LengthDecides);
+        LengthControlledWinRate.Of([new(3, 1, 20), new(3, 0, 10)]).NoEstimate.ShouldBe(WhyNoWinRate.OneDifference);
     }
 }

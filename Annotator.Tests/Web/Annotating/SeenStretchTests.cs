@@ -1,3 +1,4 @@
+using Annotator.Tests.Fixtures;
 using Annotator.Web.Annotating;
 using Annotator.Web.Data;
 using Annotator.Web.Studies;
@@ -99,7 +100,7 @@ public sealed class SeenStretchTests : IDisposable
             await JudgeAsync(ada, next);
         }
 
-        var studies = new StudyOperations(database, database.Gate, database.Clock);
+        var studies = new StudyOperations(database, database.Gate, database.Clock, EnglishWords.All);
         var admin = ada.Person with { IsAdmin = true };
         var settings = (await studies.FindAsync(admin, database.StudyId, Cancel))!.Settings;
         await studies.SaveAsync(admin, database.StudyId, settings with { Task = settings.Task with { Overlap = 3 } }, Cancel);

@@ -23,7 +23,7 @@ public sealed class DatasetArchiveTests
         foreach (var file in DatasetFile.All)
         {
             using var stream = new MemoryStream();
-            await new DatasetArchive(study.Data, study.Export, TimeProvider.System).WriteAsync(study.Data.Admin, study.Target, file, stream, Cancellation);
+            await new DatasetArchive(study.Data, study.Export, TimeProvider.System, EnglishWords.All).WriteAsync(study.Data.Admin, study.Target, file, stream, Cancellation);
 
             using var zip = new ZipArchive(stream, ZipArchiveMode.Read);
             zip.Entries.Select(entry => entry.FullName).ShouldBe([file.Name, "README.md", "SHA256SUMS"]);
@@ -103,7 +103,7 @@ public sealed class DatasetArchiveTests
 
         (await admin.GetAsync("/dataset/1/trl.xlsx", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.NotFound);
         await using var data = await Rounds.RoundsDatabase.CreateAsync();
-        await Should.ThrowAsync<NotAllowedException>(() => new DatasetExport(data).WriteAsync(data.Annotator, data.StudyId, DatasetFile.All[0], Stream.Null, Cancellation));
+        await Should.ThrowAsync<NotAllowedException>(() => new DatasetExport(data, EnglishWords.All).WriteAsync(data.Annotator, data.StudyId, DatasetFile.All[0], Stream.Null, Cancellation));
     }
 
     private static byte[] Bytes(ZipArchive zip, string name)

@@ -1,4 +1,5 @@
 using Annotator.Model.Preferences;
+using Annotator.Tests.Fixtures;
 using Annotator.Tests.Web.Rounds;
 using Annotator.Web.Data;
 using Annotator.Web.Dataset;
@@ -17,7 +18,7 @@ public sealed class DatasetBrowserTests : IAsyncLifetime
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     // Its clock stands still: a slow machine cuts no search short.
-    private DatasetBrowser Browser => new(data, data.Reader, gate, new StandingClock());
+    private DatasetBrowser Browser => new(data, data.Reader, gate, new StandingClock(), EnglishWords.All);
 
     private DatasetFilter All => new() { StudyId = data.StudyId };
 
@@ -163,7 +164,7 @@ public sealed class DatasetBrowserTests : IAsyncLifetime
         var id = await data.AddComparisonAsync(prompt);
         await data.JudgeAsync(id);
         await data.JudgeAsync(id, [[1], [0]], annotator: "annotator-2");
-        var export = new DatasetExport(data);
+        var export = new DatasetExport(data, EnglishWords.All);
 
         await Browser.AdjudicateAsync(data.Admin, id, Verdict.Ranked, [[1], [0]], " the second is true ", Cancel);
 

@@ -20,14 +20,14 @@ public sealed class DatasetExportTests
         await using var data = await RoundsDatabase.CreateAsync();
         await FillAsync(data);
 
-        var lines = Parse(await ExportAsync(new DatasetExport(data).Trl(data.Admin, data.StudyId)));
+        var lines = Parse(await ExportAsync(new DatasetExport(data, EnglishWords.All).Trl(data.Admin, data.StudyId)));
 
         lines.Select(line => line.ToJsonString()).ShouldBe(
         [
             """{"prompt":"Preferred","chosen":" first","rejected":" second","margin":2}""",
             """{"prompt":"Revised","chosen":" second","rejected":" first"}""",
         ]);
-        var counts = await new DatasetExport(data).CountAsync(data.Admin, data.StudyId, cancellation);
+        var counts = await new DatasetExport(data, EnglishWords.All).CountAsync(data.Admin, data.StudyId, cancellation);
         counts.Pairs.ShouldBe(2);
         counts.LogLines.ShouldBe(9);
         counts.Superseded.ShouldBe(2);
@@ -40,7 +40,7 @@ public sealed class DatasetExportTests
         await using var data = await RoundsDatabase.CreateAsync();
         await FillAsync(data);
 
-        var lines = Parse(await ExportAsync(new DatasetExport(data).Log(data.Admin, data.StudyId)));
+        var lines = Parse(await ExportAsync(new DatasetExport(data, EnglishWords.All).Log(data.Admin, data.StudyId)));
 
         lines.Count.ShouldBe(9);
         lines.Select(line => (string)line["verdict"]!).ShouldBe(["ranked", "ranked", "both_bad", "skipped", "ranked", "ranked", "ranked", "withdrawn", "ranked"]);
@@ -79,9 +79,9 @@ public sealed class DatasetExportTests
         await using var desk = new RankedChat();
         await desk.JudgeAsync();
 
-        var rankings = Parse(await ExportAsync(new DatasetExport(desk.Database).Rankings(desk.Admin, desk.Database.StudyId)));
-        var pairs = Parse(await ExportAsync(new DatasetExport(desk.Database).Trl(desk.Admin, desk.Database.StudyId)));
-        var log = Parse(await ExportAsync(new DatasetExport(desk.Database).Log(desk.Admin, desk.Database.StudyId)));
+        var rankings = Parse(await ExportAsync(new DatasetExport(desk.Database, EnglishWords.All).Rankings(desk.Admin, desk.Database.StudyId)));
+        var pairs = Parse(await ExportAsync(new DatasetExport(desk.Database, EnglishWords.All).Trl(desk.Admin, desk.Database.StudyId)));
+        var log = Parse(await ExportAsync(new DatasetExport(desk.Database, EnglishWords.All).Log(desk.Admin, desk.Database.StudyId)));
 
         rankings.Count.ShouldBe(2, "the ranking, and the edit");
         rankings[0]["prompt"]!.ToJsonString().ShouldBe("""[{"role":"user","content":"A haiku?"}]""");
@@ -122,8 +122,8 @@ public sealed class DatasetExportTests
         }
 
         await using var data = await RoundsDatabase.CreateAsync();
-        Should.Throw<NotAllowedException>(() => new DatasetExport(data).Trl(data.Annotator, data.StudyId));
-        Should.Throw<NotAllowedException>(() => new DatasetExport(data).Log(data.Annotator, data.StudyId));
+        Should.Throw<NotAllowedException>(() => new DatasetExport(data, EnglishWords.All).Trl(data.Annotator, data.StudyId));
+        Should.Throw<NotAllowedException>(() => new DatasetExport(data, EnglishWords.All).Log(data.Annotator, data.StudyId));
     }
 
     /// <summary>Nine judgments of every kind; two state a preference that stands.</summary>

@@ -239,7 +239,7 @@ public sealed class DatasetImportTests
         await Should.ThrowAsync<NotAllowedException>(() => study.Import.LookAsync(study.Data.Annotator, upload, request, cancellation: Cancellation));
         await Should.ThrowAsync<NotAllowedException>(() => study.Import.ImportAsync(study.Data.Annotator, upload, request, cancellation: Cancellation));
         await Should.ThrowAsync<NotAllowedException>(() => DatasetImport.RecogniseAsync(study.Data.Annotator, upload, RecordKind.JsonLines, Cancellation));
-        await Should.ThrowAsync<NotAllowedException>(() => new Uploads(study.Data.Folder).TakeAsync(study.Data.Annotator, "x", new MemoryStream([1]), cancellation: Cancellation));
+        await Should.ThrowAsync<NotAllowedException>(() => new Uploads(study.Data.Folder, EnglishWords.All).TakeAsync(study.Data.Annotator, "x", new MemoryStream([1]), cancellation: Cancellation));
         (await DatasetImport.RecogniseAsync(study.Data.Admin, upload, RecordKind.JsonLines, Cancellation)).ShouldBe("trl");
     }
 

@@ -1,6 +1,7 @@
 using System.Text;
 using Annotator.Model.Preferences;
 using Annotator.Model.Preferences.Datasets;
+using Annotator.Tests.Fixtures;
 using Annotator.Tests.Web.Rounds;
 using Annotator.Web.Data;
 using Annotator.Web.Dataset;
@@ -18,7 +19,7 @@ public sealed class ImportingStudy : IAsyncDisposable
     private ImportingStudy(RoundsDatabase data, long target)
     {
         (Data, Target) = (data, target);
-        Import = new(data, gate, data.Feed, TimeProvider.System);
+        Import = new(data, gate, data.Feed, TimeProvider.System, EnglishWords.All);
     }
 
     public RoundsDatabase Data { get; }
@@ -27,7 +28,7 @@ public sealed class ImportingStudy : IAsyncDisposable
     public long Target { get; }
 
     public DatasetImport Import { get; }
-    public DatasetExport Export => new(Data);
+    public DatasetExport Export => new(Data, EnglishWords.All);
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     public static async Task<ImportingStudy> CreateAsync()
@@ -91,7 +92,7 @@ public sealed class ImportingStudy : IAsyncDisposable
 
     public async Task<string> TextAsync(string file, long? study = null) => Encoding.UTF8.GetString(await ExportAsync(file, study));
 
-    public Task<Upload> UploadAsync(byte[] file, string name = "file.jsonl") => new Uploads(Data.Folder).TakeAsync(Data.Admin, name, new MemoryStream(file), cancellation: Cancellation);
+    public Task<Upload> UploadAsync(byte[] file, string name = "file.jsonl") => new Uploads(Data.Folder, EnglishWords.All).TakeAsync(Data.Admin, name, new MemoryStream(file), cancellation: Cancellation);
 
     /// <summary>Imports into <see cref="Target"/>, having looked first: both say the same.</summary>
     public async Task<ImportReport> ImportAsync(byte[] file, string format, RecordKind kind = RecordKind.JsonLines, Func<ImportRequest, ImportRequest>? change = null)

@@ -92,8 +92,8 @@ public sealed class EvaluationReaderTests(WebApp app) : IClassFixture<WebApp>
         }
 
         sentences.Count.ShouldBeGreaterThanOrEqualTo(3);
-        sentences.ShouldContain(sentence => sentence.StartsWith("policy 2 never lost, so its strength has no upper bound."));
-        sentences.ShouldContain(sentence => sentence.StartsWith("policy 0 and policy 1 never lost to policy 2, policy 3 and policy 4"));
+        sentences.ShouldContain(sentence => sentence.StartsWith("Policy 2 never lost, so its strength has no upper bound:"));
+        sentences.ShouldContain(sentence => sentence.StartsWith("Policies 0 and 1 never lost to the others"));
     }
 
     [Fact]
@@ -106,7 +106,7 @@ public sealed class EvaluationReaderTests(WebApp app) : IClassFixture<WebApp>
             db.AddEvaluation(policies[3], policies[2], admin.Current.Id, wins: 6, losses: 5);
         }
 
-        (await ReadAsync(study)).NoRatings.ShouldStartWith("policy 0 and policy 1 and policy 2 and policy 3 were never compared with each other");
+        (await ReadAsync(study)).NoRatings.ShouldStartWith("Policies 0 and 1 were never compared with the others");
     }
 
     [Fact]

@@ -124,7 +124,7 @@ public sealed class BackupTests : IDisposable
         }
 
         tar.Position = 0;
-        var restore = new Restore(data, null!, TimeProvider.System);
+        var restore = new Restore(data, null!, TimeProvider.System, EnglishWords.All);
 
         (await Should.ThrowAsync<RefusedException>(() => restore.PrepareAsync(tar, Cancellation))).Message.ShouldContain(about);
         (await Should.ThrowAsync<RefusedException>(() => restore.PrepareAsync(new MemoryStream("no tar at all, but long enough to be looked at"u8.ToArray()), Cancellation))).Message.ShouldNotBeEmpty();

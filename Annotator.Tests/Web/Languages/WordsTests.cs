@@ -46,6 +46,13 @@ public sealed partial class WordsTests
             .SelectMany(file => NotALiteral().Matches(File.ReadAllText(file)).Select(found => $"{file}: {found.Value}"))
             .ShouldBeEmpty();
 
+    /// <summary>A refusal that a page may show; scripts alone meet those of the API's own room.</summary>
+    [Fact]
+    public void Who_is_refused_something_is_told_so_in_the_words_of_the_pages() =>
+        Files.Where(file => !RoomsWithoutPages.Any(room => Path.GetRelativePath(Source, file).StartsWith(room, StringComparison.Ordinal)))
+            .SelectMany(file => NotInWords().Matches(File.ReadAllText(file)).Select(found => $"{file}: {found.Value}"))
+            .ShouldBeEmpty();
+
     [Fact]
     public void A_text_comes_in_the_language_of_the_page_with_what_varies_in_its_place()
     {
@@ -64,12 +71,18 @@ public sealed partial class WordsTests
         }
     }
 
+    // Endpoints, scopes and names of events in a script's request; and the trainer's failure, which is stored with its round.
+    private static readonly string[] RoomsWithoutPages = [Path.Combine("Api", "Endpoints"), Path.Combine("Api", "Scope.cs"), Path.Combine("Webhooks", "WebhookEventNames.cs"), Path.Combine("Rounds", "RoundConclusion.cs")];
+
     private static IEnumerable<string> Places(string text) => Place().Matches(text).Select(place => place.Value).Distinct().Order();
 
     private static string RepositoryRoot([CallerFilePath] string here = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "..", "..", ".."));
 
     [GeneratedRegex("""(?:\b[Ww]ords\[\s*|\bErrorMessage = )"(?<text>(?:[^"\\]|\\.)*)["]""")]
     private static partial Regex Text();
+
+    [GeneratedRegex("""\b(?:new )?RefusedException\(\s*\$?"[^"]*["]|\bRefusedException \w+(?:\(\))? => new\(\s*\$?"[^"]*["]""")]
+    private static partial Regex NotInWords();
 
     [GeneratedRegex("""\b[Ww]ords\[(?!\s*").*""")]
     private static partial Regex NotALiteral();

@@ -153,7 +153,7 @@ public sealed class PeopleWorkTests
         await data.JudgeAsync(shared, annotator: "annotator-2");
         await data.JudgeAsync(await data.AddComparisonAsync(prompts[1]), annotator: "annotator-2");
         await data.JudgeAsync(await data.AddComparisonAsync(prompts[2]), [[0, 1]], annotator: "annotator-2");
-        using var work = new PeopleWork(data, new LiveFeed(NullLogger<LiveFeed>.Instance), TimeProvider.System);
+        using var work = new PeopleWork(data, new LiveFeed(NullLogger<LiveFeed>.Instance), TimeProvider.System, EnglishWords.All);
 
         (await work.PreviewLeavingOutAsync(data.Admin, data.StudyId, "annotator-2", Cancel)).ShouldBe(new LeaveOutPreview(Judgments: 3, Train: 2, Eval: 0, OnlyTheirs: 0));
         await work.SetLeftOutAsync(data.Admin, data.StudyId, "annotator-2", leftOut: true, Cancel);
@@ -161,8 +161,7 @@ public sealed class PeopleWorkTests
         var counts = await data.Snapshot.CountAsync(data.StudyId, RoundData.All, Cancel);
         counts.Train.ShouldBe(1);
         counts.LeftOut.ShouldBe(new Dictionary<LeftOut, int> { [LeftOut.AnnotatorLeftOut] = 3 });
-        string.Join(", ", counts.LeftOutInWords()).ShouldBe("3 of annotators left out");
-        var export = new DatasetExport(data);
+        var export = new DatasetExport(data, EnglishWords.All);
         (await export.Trl(data.Admin, data.StudyId).CountAsync(Cancel)).ShouldBe(1);
         (await export.Rankings(data.Admin, data.StudyId).CountAsync(Cancel)).ShouldBe(1);
         (await export.Log(data.Admin, data.StudyId).CountAsync(Cancel)).ShouldBe(4, "the log keeps everything");
@@ -182,7 +181,7 @@ public sealed class PeopleWorkTests
         await using var data = await RoundsDatabase.CreateAsync();
         await data.JudgeAsync(await data.AddComparisonAsync("Film"));
         var vic = new CurrentPerson("vic", "vic", IsAdmin: false, IsAnnotator: false, IsViewer: true);
-        using var work = new PeopleWork(data, new LiveFeed(NullLogger<LiveFeed>.Instance), TimeProvider.System);
+        using var work = new PeopleWork(data, new LiveFeed(NullLogger<LiveFeed>.Instance), TimeProvider.System, EnglishWords.All);
 
         (await work.ReadAsync(vic, data.StudyId, Cancel)).People["annotator-1"].Name.ShouldBe("pseudonym of annotator-1");
         await Should.ThrowAsync<NotAllowedException>(() => work.SetLeftOutAsync(vic, data.StudyId, "annotator-1", true, Cancel));
@@ -192,7 +191,7 @@ public sealed class PeopleWorkTests
 
     private static async Task<StudyWork> ReadAsync(RoundsDatabase data)
     {
-        using var work = new PeopleWork(data, new LiveFeed(NullLogger<LiveFeed>.Instance), TimeProvider.System);
+        using var work = new PeopleWork(data, new LiveFeed(NullLogger<LiveFeed>.Instance), TimeProvider.System, EnglishWords.All);
         var view = await work.ReadAsync(data.Admin, data.StudyId, Cancel);
         await (view.Newer ?? Task.CompletedTask);
         return (view.Work ?? (await work.ReadAsync(data.Admin, data.StudyId, Cancel)).Work).ShouldNotBeNull();

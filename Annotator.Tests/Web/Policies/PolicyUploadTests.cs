@@ -21,7 +21,7 @@ public sealed class PolicyUploadTests : IDisposable
     {
         data = new(root["run"]);
         registry = new(data);
-        upload = new(registry, data);
+        upload = new(registry, data, EnglishWords.All);
         policy = RoundsDatabase.WriteShell(root["policy"], 1);
     }
 
@@ -36,7 +36,7 @@ public sealed class PolicyUploadTests : IDisposable
         zip.Position = 0;
         var (elsewhere, told) = (new DataFolder(root["elsewhere"]), 0L);
 
-        var taken = await new PolicyUpload(new(elsewhere), elsewhere).TakeAsync(Admin, "policy.zip", zip, bytes => told = bytes, Cancellation);
+        var taken = await new PolicyUpload(new(elsewhere), elsewhere, EnglishWords.All).TakeAsync(Admin, "policy.zip", zip, bytes => told = bytes, Cancellation);
 
         taken.ShouldBe(hash);
         PolicyFiles.Hash(elsewhere.Policy(hash)).ShouldBe(hash);
@@ -82,7 +82,7 @@ public sealed class PolicyUploadTests : IDisposable
             .Message.ShouldStartWith("notes.txt is not a zip that can be read");
 
         // A few kilobytes that unpack to much more.
-        var bounded = new PolicyUpload(registry, data) { Largest = 1024 * 1024 };
+        var bounded = new PolicyUpload(registry, data, EnglishWords.All) { Largest = 1024 * 1024 };
         using var bomb = Packed(zip => Add(zip, "model.safetensors", new string('0', 3 * 1024 * 1024)));
         bomb.Length.ShouldBeLessThan(100_000);
         (await Should.ThrowAsync<RefusedException>(() => bounded.TakeAsync(Admin, "bomb.zip", bomb, null, Cancellation))).Message.ShouldStartWith("A policy may have 1 MB at most");

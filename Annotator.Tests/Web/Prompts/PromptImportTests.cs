@@ -102,5 +102,5 @@ public sealed class PromptImportTests
     private static LengthCheck Lengths(ImportingStudy study, bool enabled) =>
         new(study.Data, new ModelExecutable(NullLogger<ModelExecutable>.Instance), new EngineOptions { Enabled = enabled }, study.Data.Folder);
 
-    private static PromptImport Import(ImportingStudy study) => new(study.Data, new WriteGate(), Lengths(study, enabled: false), study.Data.Feed, TimeProvider.System);
+    private static PromptImport Import(ImportingStudy study) => new(study.Data, new WriteGate(), Lengths(study, enabled: false), study.Data.Feed, TimeProvider.System, EnglishWords.All);
 }

@@ -1,5 +1,6 @@
 using System.Text;
 using Annotator.Model.Preferences;
+using Annotator.Tests.Fixtures;
 using Annotator.Web.Data;
 using Annotator.Web.Engine;
 using Annotator.Web.Live;
@@ -47,7 +48,7 @@ public sealed class RoundsDatabase : IDbContextFactory<AnnotatorDbContext>, IAsy
         await db.SaveChangesAsync();
         made.StudyId = study.Id;
         var hash = await made.Registry.ImportAsync(policy ?? WriteShell(Path.Combine(made.root, "import"), 0));
-        await new PolicyLine(made, made.gate, made.Feed, TimeProvider.System).PublishAsync(study.Id, hash);
+        await new PolicyLine(made, made.gate, made.Feed, TimeProvider.System, EnglishWords.All).PublishAsync(study.Id, hash);
         return made;
     }
 
@@ -72,11 +73,11 @@ public sealed class RoundsDatabase : IDbContextFactory<AnnotatorDbContext>, IAsy
     public (RoundRunner Runner, RoundOperations Operations) Rounds(ITrainer trainer)
     {
         var conclusion = new RoundConclusion(
-            this, Registry, new PolicyLine(this, gate, Feed, TimeProvider.System), Folder, Feed, TimeProvider.System, NullLogger<RoundConclusion>.Instance);
+            this, Registry, new PolicyLine(this, gate, Feed, TimeProvider.System, EnglishWords.All), Folder, Feed, TimeProvider.System, NullLogger<RoundConclusion>.Instance);
         var runner = new RoundRunner(
-            this, new RoundPreparation(this, Snapshot, Folder), conclusion, trainer, Folder, Feed, TimeProvider.System, NullLogger<RoundRunner>.Instance);
+            this, new RoundPreparation(this, Snapshot, Folder, EnglishWords.All), conclusion, trainer, Folder, Feed, TimeProvider.System, NullLogger<RoundRunner>.Instance);
         runners.Add(runner);
-        return (runner, new RoundOperations(this, Snapshot, runner, Folder, Feed, TimeProvider.System));
+        return (runner, new RoundOperations(this, Snapshot, runner, Folder, Feed, TimeProvider.System, EnglishWords.All));
     }
 
     /// <summary>A comparison of two responses of policy 0, to a prompt of its own unless the text is one that is there.</summary>

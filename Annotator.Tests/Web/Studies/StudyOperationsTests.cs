@@ -92,7 +92,7 @@ public sealed class StudyOperationsTests(WebApp app) : IClassFixture<WebApp>
     [InlineData(TaskKind.Pairwise, 2, 0, 0, "1 to 50")]
     [InlineData(TaskKind.Pairwise, 2, 1, 0.6, "gold")]
     public void A_task_that_cannot_be_is_refused_in_a_sentence(TaskKind kind, int responses, int overlap, double gold, string named) =>
-        new StudySettings("x", "", new(), new() { Kind = kind, ResponsesPerComparison = responses, Overlap = overlap, GoldRate = gold }).Fault().ShouldNotBeNull().ShouldContain(named);
+        new StudySettings("x", "", new(), new() { Kind = kind, ResponsesPerComparison = responses, Overlap = overlap, GoldRate = gold }).Fault(EnglishWords.All).ShouldNotBeNull().ShouldContain(named);
 
     [Fact]
     public async Task An_annotator_may_neither_read_nor_change_settings()

@@ -1,12 +1,14 @@
 using System.Security.Claims;
 using Annotator.Web.Data;
 using Annotator.Web.Dataset;
+using Annotator.Web.Languages;
 using Annotator.Web.Overview;
 using Annotator.Web.Policies;
 using Annotator.Web.Rounds;
 using Annotator.Web.Studies;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Localization;
 
 namespace Annotator.Web.Api.Endpoints;
 
@@ -91,7 +93,7 @@ internal static class StudyEndpoints
     }
 
     private static async Task<Created<StudyDetails>> CreateAsync(
-        ClaimsPrincipal user, Patch<NewStudy> body, StudyOperations studies, StudyCreation creation, PolicyUpload policies, CancellationToken cancellation)
+        ClaimsPrincipal user, Patch<NewStudy> body, StudyOperations studies, StudyCreation creation, PolicyUpload policies, IStringLocalizer<Words> words, CancellationToken cancellation)
     {
         var (who, asked) = (CurrentPerson.From(user), body.Apply(new()));
         if (asked is { Policy: not null, PolicyDirectory: not null })
@@ -99,7 +101,7 @@ internal static class StudyEndpoints
             throw ProblemException.BadRequest("Name a policy by its hash or by its directory, not by both.");
         }
 
-        if (asked.Settings.Fault() is { } fault)
+        if (asked.Settings.Fault(words) is { } fault)
         {
             throw new RefusedException(fault);
         }

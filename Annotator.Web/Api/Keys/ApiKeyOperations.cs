@@ -3,8 +3,10 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Annotator.Web.Data;
+using Annotator.Web.Languages;
 using Annotator.Web.Live;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Localization;
 
 namespace Annotator.Web.Api.Keys;
 
@@ -19,7 +21,7 @@ public sealed record NewApiKey(long Id, string Key);
 public sealed record FoundApiKey(long Id, string PersonId, string UserName, ApiScopes Scopes, IReadOnlyList<string> Roles);
 
 /// <summary>Making, revoking and recognising keys.</summary>
-public sealed class ApiKeyOperations(IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, LiveConnections connections, TimeProvider clock)
+public sealed class ApiKeyOperations(IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, LiveConnections connections, TimeProvider clock, IStringLocalizer<Words> words)
 {
     public const int MaxNameLength = 80;
     private const string Prefix = "ann_";
@@ -51,17 +53,17 @@ public sealed class ApiKeyOperations(IDbContextFactory<AnnotatorDbContext> conte
         name = name.Trim();
         if (name is { Length: 0 or > MaxNameLength })
         {
-            throw new RefusedException($"A key needs a name of 1 to {MaxNameLength} characters: what is it for?");
+            throw new RefusedException(words["A key needs a name of 1 to {0} characters: what is it for?", MaxNameLength]);
         }
 
         if (scopes == ApiScopes.None)
         {
-            throw new RefusedException("A key without a scope opens nothing: choose at least one.");
+            throw new RefusedException(words["A key without a scope opens nothing: choose at least one."]);
         }
 
         if (expiresAt <= Now)
         {
-            throw new RefusedException("The key would have expired already: choose a later time.");
+            throw new RefusedException(words["The key would have expired already: choose a later time."]);
         }
 
         var key = Prefix + Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));
@@ -91,7 +93,7 @@ public sealed class ApiKeyOperations(IDbContextFactory<AnnotatorDbContext> conte
         using var turn = await gate.EnterAsync(cancellation);
         await using var db = await contexts.CreateDbContextAsync(cancellation);
         var key = await db.ApiKeys.SingleOrDefaultAsync(k => k.Id == id && k.RevokedAt == null, cancellation)
-            ?? throw new RefusedException("There is no such key any more: reload the page.");
+            ?? throw new RefusedException(words["There is no such key any more: reload the page."]);
         key.RevokedAt = Now;
         db.AuditEntries.Add(new() { PersonId = by.Id, Action = "key.revoke", Detail = $"{by.Name} revoked the API key {key.Name} ({key.Start}…).", At = Now });
         await db.SaveChangesAsync(cancellation);

@@ -70,7 +70,7 @@ public sealed partial class DatasetBrowser
 
             if (comparison.Purpose != ComparisonPurpose.Train || comparison.Agreement is not (ComparisonAgreement.Contested or ComparisonAgreement.Adjudicated))
             {
-                throw new RefusedException("There is nothing to decide: only where annotators disagree about a comparison for training.");
+                throw new RefusedException(words["There is nothing to decide: only where annotators disagree about a comparison for training."]);
             }
 
             return (verdict, ranking, comment, $"{by.Name} decided comparison {comparisonId}.");
@@ -85,7 +85,7 @@ public sealed partial class DatasetBrowser
         ArgumentNullException.ThrowIfNull(by);
         by.RequireAdmin();
         await DecideAsync(by, comparisonId, (_, _, standing) => standing is null or { Verdict: Verdict.Withdrawn }
-            ? throw new RefusedException("No decision stands on this comparison: reload the page to see it as it is.")
+            ? throw new RefusedException(words["No decision stands on this comparison: reload the page to see it as it is."])
             : Task.FromResult((Verdict.Withdrawn, (int[][]?)null, (string?)null, $"{by.Name} withdrew the decision on comparison {comparisonId}.")), cancellation);
     }
 
@@ -97,7 +97,7 @@ public sealed partial class DatasetBrowser
         using var turn = await gate.EnterAsync(cancellation);
         await using var transaction = await db.Database.BeginTransactionAsync(cancellation);
         var comparison = await db.Comparisons.AsNoTracking().Include(c => c.Study).SingleOrDefaultAsync(c => c.Id == comparisonId, cancellation)
-            ?? throw new RefusedException("This comparison is not there any more: reload the page.");
+            ?? throw new RefusedException(words["This comparison is not there any more: reload the page."]);
         var standing = await db.Judgments.SingleOrDefaultAsync(j => j.ComparisonId == comparisonId && j.Origin == JudgmentOrigin.Adjudication && !j.IsSuperseded, cancellation);
         var (verdict, ranking, comment, audit) = await decide(db, comparison, standing);
         if (standing is not null)
@@ -130,24 +130,24 @@ public sealed partial class DatasetBrowser
         await transaction.CommitAsync(cancellation);
     }
 
-    private static string? Problem(Verdict verdict, int[][]? ranking, int count)
+    private string? Problem(Verdict verdict, int[][]? ranking, int count)
     {
         if (verdict is not Verdict.Ranked)
         {
             return ranking is null && verdict == (count == 2 ? Verdict.BothBad : Verdict.NotRankable)
-                ? null
-                : $"A decision on {count} responses is a ranking, or that {(count == 2 ? "both are bad" : "they can't be ranked")}.";
+                ? (string?)null
+                : count == 2 ? words["A decision on two responses is a ranking, or that both are bad."] : words["A decision on {0} responses is a ranking, or that they can't be ranked.", count];
         }
 
         try
         {
             return ranking is not null && new Ranking(ranking).Tiers.SelectMany(tier => tier).Order().SequenceEqual(Enumerable.Range(0, count))
-                ? null
-                : $"The ranking must name each position from 0 to {count - 1} once.";
+                ? (string?)null
+                : words["The ranking must name each position from 0 to {0} once.", count - 1];
         }
         catch (ArgumentException)
         {
-            return $"The ranking must name each position from 0 to {count - 1} once.";
+            return words["The ranking must name each position from 0 to {0} once.", count - 1];
         }
     }
 

@@ -1,6 +1,8 @@
 using Annotator.Web.Data;
+using Annotator.Web.Languages;
 using Annotator.Web.Rounds;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Localization;
 
 namespace Annotator.Web.Dataset.Browsing;
 
@@ -9,7 +11,7 @@ namespace Annotator.Web.Dataset.Browsing;
 /// disagree. A list answers in a fraction of a second whatever is asked: what no index finds is looked for in stretches of the
 /// list, until a page is full or the time is up.
 /// </summary>
-public sealed partial class DatasetBrowser(IDbContextFactory<AnnotatorDbContext> contexts, RoundReader rounds, WriteGate gate, TimeProvider time)
+public sealed partial class DatasetBrowser(IDbContextFactory<AnnotatorDbContext> contexts, RoundReader rounds, WriteGate gate, TimeProvider time, IStringLocalizer<Words> words)
 {
     private const int Stretch = 4_000;
     private const int MostOfOneAnnotator = 50_000;

@@ -3,8 +3,10 @@ using System.Runtime.CompilerServices;
 using Annotator.Model.Preferences;
 using Annotator.Model.Preferences.Datasets;
 using Annotator.Web.Data;
+using Annotator.Web.Languages;
 using Annotator.Web.Live;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Localization;
 
 namespace Annotator.Web.Dataset.Importing;
 
@@ -12,7 +14,7 @@ namespace Annotator.Web.Dataset.Importing;
 /// Reads files of judgments into a study. First one looks (nothing is stored), then one imports: the same reading, and all
 /// of what it takes or nothing. One import at a time.
 /// </summary>
-public sealed class DatasetImport(IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, LiveFeed feed, TimeProvider clock) : IDisposable
+public sealed class DatasetImport(IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, LiveFeed feed, TimeProvider clock, IStringLocalizer<Words> words) : IDisposable
 {
     /// <summary>Lines a transaction: annotators wait for one at most.</summary>
     private const int BatchSize = 250;
@@ -83,7 +85,7 @@ public sealed class DatasetImport(IDbContextFactory<AnnotatorDbContext> contexts
             var known = await KnownJudgments.ReadAsync(db, request, cancellation);
             var (now, policyId) = (Now, await PolicyAsync(db, request.StudyId, cancellation));
             var report = await ReadToTheEndAsync(new(upload, request, known, tooLong, now), cancellation);
-            if ((report.Fault ?? (report.Judgments == 0 ? "The file holds nothing that could be imported." : null)) is { } fault)
+            if ((report.Fault ?? (report.Judgments == 0 ? words["The file holds nothing that could be imported."].Value : null)) is { } fault)
             {
                 throw new RefusedException(fault);
             }
@@ -140,9 +142,9 @@ public sealed class DatasetImport(IDbContextFactory<AnnotatorDbContext> contexts
     }
 
     /// <summary>Comparisons need a policy that they were made for; imported ones get the study's first.</summary>
-    private static async Task<long> PolicyAsync(AnnotatorDbContext db, long studyId, CancellationToken cancellation) =>
+    private async Task<long> PolicyAsync(AnnotatorDbContext db, long studyId, CancellationToken cancellation) =>
         await db.Policies.Where(p => p.StudyId == studyId).OrderBy(p => p.Number).Select(p => (long?)p.Id).FirstOrDefaultAsync(cancellation)
-            ?? throw new RefusedException("The study has no policy yet: give it one first.");
+            ?? throw new RefusedException(words["The study has no policy yet: give it one first."]);
 
     private async Task EndAsync(CurrentPerson by, Import import, ImportRequest request, ImportWriter writer, ImportReport report, CancellationToken cancellation)
     {

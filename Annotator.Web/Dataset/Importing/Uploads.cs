@@ -1,5 +1,7 @@
 using System.Security.Cryptography;
 using Annotator.Web.Data;
+using Annotator.Web.Languages;
+using Microsoft.Extensions.Localization;
 
 namespace Annotator.Web.Dataset.Importing;
 
@@ -14,7 +16,7 @@ public sealed record Upload(string Path, string Name, long Length, string Sha256
 }
 
 /// <summary>Takes in files, streamed, none larger than a bound.</summary>
-public sealed class Uploads(DataFolder folder)
+public sealed class Uploads(DataFolder folder, IStringLocalizer<Words> words)
 {
     public const long LargestMegabytes = 1024;
     public const long Largest = LargestMegabytes * 1024 * 1024;
@@ -40,7 +42,7 @@ public sealed class Uploads(DataFolder folder)
                     length += read;
                     if (length > Largest)
                     {
-                        throw new RefusedException($"A file may have {LargestMegabytes} MB at most: divide it, or pack it with gzip.");
+                        throw new RefusedException(words["A file may have {0} MB at most: divide it, or pack it with gzip.", LargestMegabytes]);
                     }
 
                     hash.AppendData(buffer, 0, read);
@@ -51,7 +53,7 @@ public sealed class Uploads(DataFolder folder)
 
             return length > 0
                 ? new(path, Path.GetFileName(name), length, Convert.ToHexStringLower(hash.GetCurrentHash()))
-                : throw new RefusedException("The file is empty.");
+                : throw new RefusedException(words["The file is empty."]);
         }
         catch
         {

@@ -1,8 +1,10 @@
 using Annotator.Model.Preferences;
 using Annotator.Web.Data;
+using Annotator.Web.Languages;
 using Annotator.Web.Live;
 using Annotator.Web.Rounds;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Localization;
 
 namespace Annotator.Web.People.Work;
 
@@ -31,11 +33,12 @@ public sealed class PeopleWork : IDisposable
     private readonly IDbContextFactory<AnnotatorDbContext> contexts;
     private readonly LiveFeed feed;
     private readonly TimeProvider time;
+    private readonly IStringLocalizer<Words> words;
     private readonly StudyFigures<StudyWork> figures;
 
-    public PeopleWork(IDbContextFactory<AnnotatorDbContext> contexts, LiveFeed feed, TimeProvider time)
+    public PeopleWork(IDbContextFactory<AnnotatorDbContext> contexts, LiveFeed feed, TimeProvider time, IStringLocalizer<Words> words)
     {
-        (this.contexts, this.feed, this.time) = (contexts, feed, time);
+        (this.contexts, this.feed, this.time, this.words) = (contexts, feed, time, words);
         figures = new(contexts, time, CountAsync);
     }
 
@@ -90,7 +93,7 @@ public sealed class PeopleWork : IDisposable
         var study = await db.Studies.Where(s => s.Id == studyId).Select(s => s.Name).SingleOrDefaultAsync(cancellation);
         if (person is null || study is null)
         {
-            throw new RefusedException("That person or study is not there any more: reload the page.");
+            throw new RefusedException(words["That person or study is not there any more: reload the page."]);
         }
 
         var there = await db.LeftOutAnnotators.SingleOrDefaultAsync(l => l.StudyId == studyId && l.AnnotatorId == annotatorId, cancellation);

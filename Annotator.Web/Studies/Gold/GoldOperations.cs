@@ -2,7 +2,9 @@ using System.Globalization;
 using Annotator.Model.Preferences;
 using Annotator.Web.Annotating;
 using Annotator.Web.Data;
+using Annotator.Web.Languages;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Localization;
 
 namespace Annotator.Web.Studies.Gold;
 
@@ -23,7 +25,7 @@ public sealed record GoldView(long ComparisonId, string Prompt, IReadOnlyList<st
 public sealed record GoldPageOfViews(IReadOnlyList<GoldView> Views, long? Next);
 
 /// <summary>Gold comparisons: an admin says what the right answer to an existing comparison is. Each operation checks who asks.</summary>
-public sealed class GoldOperations(IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, TimeProvider clock)
+public sealed class GoldOperations(IDbContextFactory<AnnotatorDbContext> contexts, WriteGate gate, TimeProvider clock, IStringLocalizer<Words> words)
 {
     public const int PageSize = 20;
 
@@ -102,15 +104,15 @@ public sealed class GoldOperations(IDbContextFactory<AnnotatorDbContext> context
         await using var transaction = await db.Database.BeginTransactionAsync(cancellation);
         var now = clock.GetUtcNow().UtcDateTime;
         var comparison = await db.Comparisons.Include(c => c.Study).Include(c => c.Responses).SingleOrDefaultAsync(c => c.Id == comparisonId, cancellation)
-            ?? throw new RefusedException("This comparison is not there any more: reload the page.");
+            ?? throw new RefusedException(words["This comparison is not there any more: reload the page."]);
         if (comparison.Purpose is not (ComparisonPurpose.Train or ComparisonPurpose.Gold))
         {
-            throw new RefusedException("Only comparisons that were made to train on can be gold: this one evaluates policies or was made by an edit.");
+            throw new RefusedException(words["Only comparisons that were made to train on can be gold: this one evaluates policies or was made by an edit."]);
         }
 
         if (ranking is not null && !ranking.SelectMany(tier => tier).Order().SequenceEqual(Enumerable.Range(0, comparison.Responses.Count)))
         {
-            throw new RefusedException($"The right answer must rank each of the {comparison.Responses.Count} responses once.");
+            throw new RefusedException(words["The right answer must rank each of the {0} responses once.", comparison.Responses.Count]);
         }
 
         await PutAsync(db, comparison, ranking, now, cancellation);

@@ -1,3 +1,4 @@
+using Annotator.Tests.Fixtures;
 using Annotator.Tests.Web.Annotating;
 using Annotator.Web.Annotating;
 using Annotator.Web.Data;
@@ -17,7 +18,7 @@ public sealed class GoldOperationsTests : IDisposable
 
     public GoldOperationsTests()
     {
-        gold = new(database, database.Gate, database.Clock);
+        gold = new(database, database.Gate, database.Clock, EnglishWords.All);
         (ben, cleo) = (database.AddAnnotator("ben"), database.AddAnnotator("cleo"));
     }
 
