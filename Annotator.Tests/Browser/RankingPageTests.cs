@@ -142,6 +142,43 @@ public sealed class RankingPageTests(DeskApp desks, Fixtures.Browser browser)
     }
 
     [Fact]
+    public async Task On_a_phone_a_finger_on_the_grip_drags_and_elsewhere_it_scrolls()
+    {
+        await using var board = await SitDownAsync("finger", comparisons: 1, new() { ViewportSize = new() { Width = 390, Height = 780 }, HasTouch = true, IsMobile = true });
+        var (text, grip) = (board.Card("1").Locator(".text"), board.Card("4").Locator("[data-grip]"));
+        var top = (await text.BoundingBoxAsync())!.Y;
+
+        await board.SwipeAsync(text, 0, -60);
+        await Until.TrueAsync(async () => (await text.BoundingBoxAsync())!.Y < top);
+        await Expect(board.Tray).ToHaveCountAsync(4);
+        await board.Slot(1).EvaluateAsync("slot => slot.scrollIntoView({ block: 'center', behavior: 'instant' })");
+        var down = (await board.Slot(1).BoundingBoxAsync())!.Y - (await grip.BoundingBoxAsync())!.Y;
+        await board.SwipeAsync(grip, 60, down + 20);
+        await Expect(board.In(1)).ToHaveTextAsync(["4"]);
+        board.Problems.ShouldBeEmpty();
+    }
+
+    [Theory]
+    [InlineData(1280, 800)]
+    [InlineData(360, 640)]
+    public async Task Eight_responses_are_ranked_by_digits_and_fit_the_screen(int width, int height)
+    {
+        await using var board = await SitDownAsync($"eight-{width}", comparisons: 1, new() { ViewportSize = new() { Width = width, Height = height } }, responses: 8);
+        await board.TakeAsync($"ranking-eight-{width}");
+        var sides = await board.SidesAsync();
+
+        await board.PressAsync("8", "7", "6", "5");
+        await board.TakeAsync($"ranking-eight-{width}-half");
+        await board.PressAsync("4", "3", "2", "1");
+        await board.TakeAsync($"ranking-eight-{width}-done");
+        (await board.Page.EvaluateAsync<bool>("() => document.documentElement.scrollWidth <= innerWidth")).ShouldBeTrue();
+        await board.SaveAsync(isLast: true);
+
+        (await board.JudgmentsAsync()).ShouldHaveSingleItem().Ranking.ShouldBe([.. sides.Reverse().Select(position => new[] { position })]);
+        board.Problems.ShouldBeEmpty();
+    }
+
+    [Fact]
     public async Task A_reload_keeps_the_order_so_far_and_undo_brings_the_whole_one_back()
     {
         await using var board = await SitDownAsync("reload", comparisons: 2);
@@ -157,6 +194,7 @@ public sealed class RankingPageTests(DeskApp desks, Fixtures.Browser browser)
         await board.SaveAsync();
         await board.PressAsync("u");
 
+        await board.ReadyAsync();
         await Expect(board.Order).ToHaveTextAsync(["3", "1", "2", "4"]);
         await Expect(board.In(2)).ToHaveTextAsync(["1", "2"]);
         await board.SaveAsync();
@@ -189,9 +227,9 @@ public sealed class RankingPageTests(DeskApp desks, Fixtures.Browser browser)
         await board.ShouldFindNothingAsync("a whole order");
     }
 
-    private async Task<Board> SitDownAsync(string userName, int comparisons, BrowserNewContextOptions? options = null)
+    private async Task<Board> SitDownAsync(string userName, int comparisons, BrowserNewContextOptions? options = null, int responses = 4)
     {
-        var board = new Board(await desks.SitDownAsync(browser, $"ranks-{userName}", task => task with { Kind = TaskKind.Ranking, ResponsesPerComparison = 4 }, comparisons, options: options));
+        var board = new Board(await desks.SitDownAsync(browser, $"ranks-{userName}", task => task with { Kind = TaskKind.Ranking, ResponsesPerComparison = responses }, comparisons, options: options));
         await board.ReadyAsync();
         return board;
     }
@@ -258,6 +296,23 @@ public sealed class RankingPageTests(DeskApp desks, Fixtures.Browser browser)
             await Page.Mouse.MoveAsync(target.X + (target.Width / 2), target.Y + (target.Height * down), new() { Steps = 5 });
             await Page.Mouse.UpAsync();
         }
+
+        /// <summary>A finger goes down in the middle of something, this many pixels along, and up.</summary>
+        public async Task SwipeAsync(ILocator from, float right, float down)
+        {
+            var box = (await from.BoundingBoxAsync())!;
+            var devtools = await Page.Context.NewCDPSessionAsync(Page);
+            for (var step = 0; step <= 8; step++)
+            {
+                var point = new { x = box.X + (box.Width / 2) + (right * step / 8), y = box.Y + (box.Height / 2) + (down * step / 8) };
+                await devtools.SendAsync("Input.dispatchTouchEvent", new() { ["type"] = step == 0 ? "touchStart" : "touchMove", ["touchPoints"] = new[] { point } });
+            }
+
+            await devtools.SendAsync("Input.dispatchTouchEvent", new() { ["type"] = "touchEnd", ["touchPoints"] = Array.Empty<object>() });
+            await devtools.DetachAsync();
+        }
+
+        public Task TakeAsync(string name) => desk.Screen.TakeAsync(name);
 
         /// <summary>The positions as they stand; asked while all are in the tray.</summary>
         public async Task<int[]> SidesAsync() =>

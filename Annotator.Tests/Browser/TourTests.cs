@@ -31,7 +31,7 @@ public sealed class TourTests(WebApp app, Fixtures.Browser browser) : IClassFixt
         await page.GoAsync("/");
         await DeskKeys.ComparisonOnScreenAsync(page);
         await using var db = app.OpenDb();
-        (await db.Judgments.CountAsync(TestContext.Current.CancellationToken)).ShouldBe(0);
+        (await db.Judgments.CountAsync(j => j.Annotator!.UserName == "first-visit", TestContext.Current.CancellationToken)).ShouldBe(0);
         page.Problems.ShouldBeEmpty();
     }
 
@@ -51,6 +51,28 @@ public sealed class TourTests(WebApp app, Fixtures.Browser browser) : IClassFixt
     }
 
     [Fact]
+    public async Task The_tour_and_the_desk_may_be_left_before_their_scripts_arrive()
+    {
+        await using var page = await ArriveAsync("hurries");
+        var (tourArrives, deskArrives) = (new TaskCompletionSource(), new TaskCompletionSource());
+        await HoldAsync(page, "TourPage", tourArrives.Task);
+        await page.GoAsync("/");
+        await page.Page.GetByRole(AriaRole.Link, new() { Name = "Leave the tour" }).ClickAsync();
+        await DeskKeys.ComparisonOnScreenAsync(page);
+        await ArriveAsync(page, "TourPage", tourArrives);
+        await DeskKeys.JudgeAsync(page, "ArrowLeft", 1);
+
+        await HoldAsync(page, "DeskPage", deskArrives.Task);
+        await page.GoAsync("/");
+        await page.Page.GetByRole(AriaRole.Link, new() { Name = "My work" }).ClickAsync();
+        await Expect(page.Page.Locator("h1")).ToHaveTextAsync("My work");
+        await ArriveAsync(page, "DeskPage", deskArrives);
+        await page.Page.GetByRole(AriaRole.Link, new() { Name = "Annotate", Exact = true }).ClickAsync();
+        await DeskKeys.JudgeAsync(page, "ArrowLeft", 2);
+        page.Problems.ShouldBeEmpty();
+    }
+
+    [Fact]
     public async Task Axe_finds_nothing_in_any_step()
     {
         await using var page = await ArriveAsync("axe");
@@ -63,6 +85,21 @@ public sealed class TourTests(WebApp app, Fixtures.Browser browser) : IClassFixt
         await NextAsync(page, "Nothing is final");
         await page.ShouldFindNothingInBothThemesAndSizesAsync("the tour's last step");
     }
+
+    /// <summary>From now on the page's script arrives when told.</summary>
+    private static Task HoldAsync(TestPage page, string script, Task arrives) => page.Page.RouteAsync($"**/{script}*.js", async route =>
+    {
+        await arrives;
+        await route.ContinueAsync();
+    });
+
+    private static Task ArriveAsync(TestPage page, string script, TaskCompletionSource arrives) => page.Page.RunAndWaitForRequestFinishedAsync(
+        () =>
+        {
+            arrives.SetResult();
+            return Task.CompletedTask;
+        },
+        new() { Predicate = request => request.Url.Contains(script, StringComparison.Ordinal) });
 
     /// <summary>Goes where the tour is and waits until it hears keys.</summary>
     private static async Task GoAsync(TestPage page, string path)

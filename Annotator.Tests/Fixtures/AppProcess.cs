@@ -77,6 +77,8 @@ public sealed class AppProcess : IAsyncDisposable
             process.Dispose();
         }
 
+        // Shown when the test fails: what the page calls an error of ours is told in full here.
+        TestContext.Current.TestOutputHelper?.WriteLine(string.Join('\n', lines));
         if (Directory.Exists(Data))
         {
             Directory.Delete(Data, recursive: true);

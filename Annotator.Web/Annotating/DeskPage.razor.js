@@ -15,6 +15,7 @@ let desk, server, listening, focusedBefore;
 let editorAskedAt = 0, choosesEditor = false;
 
 export function attach(root, page) {
+  if (!root) return null;                             // the desk was left before this was here
   [desk, server] = [root, page];
   listening = new AbortController();
   const options = { signal: listening.signal };

@@ -8,6 +8,7 @@ let aim = null, asking = 0;
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
 
 export function attach(root, server) {
+  if (!root) return;                                  // the board was gone before this was here
   detachGone();
   const listening = new AbortController();
   const options = { signal: listening.signal };

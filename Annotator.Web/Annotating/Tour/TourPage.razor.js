@@ -2,6 +2,7 @@
 let listening;
 
 export function attach(tour) {
+  if (!tour) return;                                  // the tour was left before this was here
   listening = new AbortController();
   document.addEventListener('keydown', e => {
     if (e.repeat || e.defaultPrevented || e.isComposing || e.ctrlKey || e.metaKey || e.altKey || e.shiftKey) return;
