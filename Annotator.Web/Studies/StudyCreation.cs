@@ -72,7 +72,7 @@ public sealed class StudyCreation(
         var copy = new Study
         {
             Name = name.Trim(), Guidelines = original.Guidelines, Sampling = original.Sampling, Task = original.Task, MembersOnly = original.MembersOnly,
-            AutomaticRoundEvery = original.AutomaticRoundEvery, CreatedAt = now,
+            AutomaticRoundEvery = original.AutomaticRoundEvery, AutomaticRoundsADay = original.AutomaticRoundsADay, CreatedAt = now,
         };
         await AddAsync(copy, members, new()
         {

@@ -147,6 +147,8 @@ public sealed class ApiTests(WebApp app) : IClassFixture<WebApp>
         first!.ToJsonString().ShouldNotContain("policy");
         var better = first["responses"]![1]!.GetValue<string>();
         var comparison = first["comparison"]!.GetValue<long>();
+        using var admin = await app.KeyOfAsync(await app.CreateAdminAsync("reader"), ApiScopes.Read);
+        (await admin.GetJsonAsync($"/api/v1/studies/{study}/comparisons/{comparison}")).Json!["responses"]!.AsArray().ShouldAllBe(response => response!["policy"] == null);
 
         var judged = await client.PostJsonAsync($"/api/v1/studies/{study}/judgments", $$"""{"comparison": {{comparison}}, "ranking": [[1], [0]], "comment": "Warmer."}""", "one");
         var again = await client.PostJsonAsync($"/api/v1/studies/{study}/judgments", $$"""{"comparison": {{comparison}}, "ranking": [[1], [0]], "comment": "Warmer."}""", "one");
@@ -154,7 +156,6 @@ public sealed class ApiTests(WebApp app) : IClassFixture<WebApp>
         judged.Json!["outcome"]!.GetValue<string>().ShouldBe("judged");
         again.Json!["outcome"]!.GetValue<string>().ShouldBe("judged");
         judged.Json["next"]!["comparison"]!.GetValue<long>().ShouldNotBe(comparison);
-        using var admin = await app.KeyOfAsync(await app.CreateAdminAsync("reader"), ApiScopes.Read);
         var (_, list) = await admin.GetJsonAsync($"/api/v1/studies/{study}/judgments");
         var judgment = list!["items"]!.AsArray().Single()!;
         judgment["comment"]!.GetValue<string>().ShouldBe("Warmer.");

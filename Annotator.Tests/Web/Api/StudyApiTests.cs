@@ -31,8 +31,11 @@ public sealed class StudyApiTests(WebApp app) : IClassFixture<WebApp>
         settings["members"]!.AsArray().Single()!.GetValue<string>().ShouldBe(ben.Current.Id);
         (await client.PostJsonAsync("/api/v1/studies", asked, "tea")).Json!["id"]!.GetValue<long>().ShouldBe(id);
 
+        (await client.SendAsync(HttpMethod.Put, $"/api/v1/studies/{id}/rule", """{"automatic_round_every": 50, "automatic_rounds_a_day": 3}""")).Response.StatusCode.ShouldBe(HttpStatusCode.OK);
+
         var (_, copy) = await client.PostJsonAsync($"/api/v1/studies/{id}/clone");
-        (copy!["settings"]!["name"]!.GetValue<string>(), copy["policy"]!.GetValue<int>()).ShouldBe(("Tea (2)", 0));
+        (await client.GetJsonAsync($"/api/v1/studies/{copy!["id"]}/rule")).Json!.ToJsonString().ShouldBe("""{"automatic_round_every":50,"automatic_rounds_a_day":3}""");
+        (copy["settings"]!["name"]!.GetValue<string>(), copy["policy"]!.GetValue<int>()).ShouldBe(("Tea (2)", 0));
         (await client.PostJsonAsync($"/api/v1/studies/{id}/archive")).Json!["settings"]!["is_archived"]!.GetValue<bool>().ShouldBeTrue();
         (await app.Services.GetRequiredService<Desk>().StudyAsync(ben.Current, id, Cancellation)).ShouldBeNull();
         (await client.PostJsonAsync($"/api/v1/studies/{id}/unarchive")).Json!["settings"]!["is_archived"]!.GetValue<bool>().ShouldBeFalse();

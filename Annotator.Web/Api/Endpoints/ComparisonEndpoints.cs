@@ -18,7 +18,9 @@ public sealed record ComparisonDetails(
     DateTime? RetiredAt, DateTime CreatedAt);
 
 /// <summary>A response in its place.</summary>
-/// <param name="Policy">The number of the policy that wrote it; null for a text that a person wrote or a file brought.</param>
+/// <param name="Policy">
+/// The number of the policy that wrote it; null for a text that a person wrote or a file brought, and until somebody has judged the comparison: whoever reads this may judge it yet.
+/// </param>
 public sealed record ComparedResponse(int Position, long Id, string Text, int? Policy, string? PolicyHash, string FinishReason, double? LogProbability);
 
 /// <summary>A judgment; superseded ones and withdrawals are judgments, too.</summary>
@@ -60,11 +62,12 @@ internal static class ComparisonEndpoints
             .SingleOrDefaultAsync(c => c.Id == comparison && c.StudyId == study, cancellation)
             ?? throw ProblemException.NotFound($"There is no comparison {comparison} in study {study}.");
         var judgments = await Items(db.Judgments.Where(j => j.ComparisonId == comparison && j.StudyId == study).OrderBy(j => j.Id)).ToListAsync(cancellation);
-        var prompt = found.Prompt!;
+        var (prompt, told) = (found.Prompt!, judgments.Count > 0);
         return TypedResults.Ok(new ComparisonDetails(
             found.Id, study, found.Purpose, new(prompt.Id, prompt.Text, prompt.Messages, prompt.Split, prompt.Priority, prompt.IsPaused, prompt.CreatedAt), found.Policy!.Number,
             [.. found.Responses.Select(r => new ComparedResponse(
-                r.Position, r.ResponseId, r.Response!.Text, r.Response.Policy?.Number, r.Response.Policy?.Hash ?? r.Response.SourcePolicy, r.Response.FinishReason, r.Response.LogProbability))],
+                r.Position, r.ResponseId, r.Response!.Text, told ? r.Response.Policy?.Number : null, told ? r.Response.Policy?.Hash ?? r.Response.SourcePolicy : null,
+                r.Response.FinishReason, told ? r.Response.LogProbability : null))],
             found.GoldRanking, judgments, found.RetiredAt, found.CreatedAt));
     }
 

@@ -27,7 +27,7 @@ public sealed record RightAnswer(Ranking Ranking);
 
 internal static class GoldEndpoints
 {
-    // Right answers are for admins: whoever only looks may judge one day.
+    // As on the page: for admins alone.
     public static void MapGold(this IEndpointRouteBuilder api)
     {
         var gold = api.MapGroup("/studies/{study:long}/gold").WithTags("Gold").Needs(ApiScopes.Write);

@@ -66,6 +66,7 @@ internal static class StudyEndpoints
             .WithSummary("A new study with its settings and prompts, and the policy that it began with");
         studies.MapPost("/{study:long}/archive", ArchiveAsync).Needs(ApiScopes.Write).WithSummary("Take it from the annotators; everything in it stays");
         studies.MapPost("/{study:long}/unarchive", UnarchiveAsync).Needs(ApiScopes.Write).WithSummary("Offer it to annotators again");
+        studies.MapGet("/{study:long}/rule", GetRuleAsync).Needs(ApiScopes.Read).WithSummary("The rule by which rounds start");
         studies.MapPut("/{study:long}/rule", RuleAsync).Needs(ApiScopes.Write).WithSummary("Set or lift the rule by which rounds start");
         studies.MapGet("/{study:long}/overview", OverviewAsync).Needs(ApiScopes.Read).WithSummary("How the study stands: are people judging, is the stock full, did the last round help, is anything broken");
         studies.MapGet("/{study:long}/counts", CountAsync).Needs(ApiScopes.Read).WithSummary("What the study's judgments come to");
@@ -135,6 +136,13 @@ internal static class StudyEndpoints
 
     private static async Task<Created<StudyDetails>> CreatedAsync(ClaimsPrincipal user, long id, StudyOperations studies, CancellationToken cancellation) =>
         TypedResults.Created($"{ApiSetup.Root}/studies/{id}", Of(await FindAsync(user, id, studies, cancellation)));
+
+    private static async Task<Ok<RoundRule>> GetRuleAsync(ClaimsPrincipal user, long study, StudyOperations studies, RoundReader rounds, CancellationToken cancellation)
+    {
+        await studies.RequireAsync(user, study, cancellation);
+        var about = (await rounds.OverviewAsync(CurrentPerson.From(user), study, cancellation)).Study;
+        return TypedResults.Ok(new RoundRule(about.AutomaticRoundEvery, about.AutomaticRoundsADay));
+    }
 
     private static async Task<Ok<RoundRule>> RuleAsync(
         ClaimsPrincipal user, long study, Body<RoundRule> rule, StudyOperations studies, RoundOperations rounds, CancellationToken cancellation)
