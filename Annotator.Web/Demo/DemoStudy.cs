@@ -21,7 +21,7 @@ public sealed class DemoStudy(IDbContextFactory<AnnotatorDbContext> contexts, Po
     private const int RoundEvery = 60;
 
     /// <summary>So much that a visitor sees whether a round helped before the next one is done.</summary>
-    private const double EvaluationShare = 0.4;
+    private const double EvaluationShare = 0.5;
     private const int RoundsADay = 30;
 
     /// <summary>The id of the demo study; made with prompts and the embedded policy if there is none.</summary>
