@@ -101,6 +101,15 @@ public sealed class PoliciesPageTests(AppWithFakeSampler fixture, Fixtures.Brows
         await page.GoAsync($"/policies/9?study={study}");
         await Expect(page.Page.Locator("h1")).ToHaveTextAsync("No such policy");
         page.Problems.ShouldBeEmpty();
+
+        // A viewer takes it along too, and changes nothing.
+        await using var looking = await browser.OpenAsync(App, await App.CreateViewerAsync($"vic{Guid.NewGuid():N}"[..12]), Desktop);
+        await looking.GoAsync($"/policies/2?study={study}");
+        await Expect(looking.Page.GetByTestId("download")).ToBeVisibleAsync();
+        await Expect(looking.Page.GetByTestId("serve")).ToHaveCountAsync(0);
+        await Expect(looking.Page.GetByText("Let it write")).ToHaveCountAsync(0);
+        await Shots.TakeInAllWaysAsync(looking, "policy-card-viewer");
+        looking.Problems.ShouldBeEmpty();
     }
 
     [Fact]

@@ -87,13 +87,13 @@ public sealed class TourTests(WebApp app, Fixtures.Browser browser) : IClassFixt
     }
 
     /// <summary>From now on the page's script arrives when told.</summary>
-    private static Task HoldAsync(TestPage page, string script, Task arrives) => page.Page.RouteAsync($"**/{script}*.js", async route =>
+    private static async Task HoldAsync(TestPage page, string script, Task arrives) => await page.Page.RouteAsync($"**/{script}*.js", async route =>
     {
         await arrives;
         await route.ContinueAsync();
     });
 
-    private static Task ArriveAsync(TestPage page, string script, TaskCompletionSource arrives) => page.Page.RunAndWaitForRequestFinishedAsync(
+    private static async Task ArriveAsync(TestPage page, string script, TaskCompletionSource arrives) => await page.Page.RunAndWaitForRequestFinishedAsync(
         () =>
         {
             arrives.SetResult();
