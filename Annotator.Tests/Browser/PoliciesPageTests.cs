@@ -2,6 +2,7 @@ using Annotator.Model.Preferences;
 using Annotator.Tests.Fixtures;
 using Annotator.Tests.Web.Rounds;
 using Annotator.Web.Data;
+using Annotator.Web.People.Work;
 using Annotator.Web.Policies;
 using Annotator.Web.Rounds;
 using Microsoft.EntityFrameworkCore;
@@ -214,6 +215,31 @@ public sealed class PoliciesPageTests(AppWithFakeSampler fixture, Fixtures.Brows
         await Expect(page.Page.GetByTestId("waits")).ToContainTextAsync("Policy 4 waits for the gate");
         await Expect(page.Page.GetByTestId("policy-line").Locator("li").Last).ToContainTextAsync("awaits the gate");
         await Shots.TakeInAllWaysAsync(page, "policies-gate");
+        page.Problems.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_Chinese_page_says_in_Chinese_what_has_no_estimate_who_is_left_out_and_what_is_refused()
+    {
+        var policies = await StudyAsync(rounds: 1);
+        var contrary = await App.CreateAnnotatorAsync($"ben{Guid.NewGuid():N}"[..12]);
+        await using (var db = App.OpenDb())
+        {
+            db.AddEvaluation(policies[1], policies[0], admin.Current.Id, wins: 24, losses: 0);
+            db.AddEvaluation(policies[1], policies[0], contrary.Current.Id, wins: 2, losses: 9);
+        }
+
+        await App.Services.GetRequiredService<PeopleWork>().SetLeftOutAsync(admin.Current, study, contrary.Current.Id, true, Cancellation);
+        await using var page = await browser.OpenAsync(App, admin, DeskLanguageTests.Chinese);
+        await page.GoAsync($"/evaluation?study={study}");
+
+        await Expect(page.Page.GetByTestId("ratings")).ToContainTextAsync("策略 1 从未输过，其强度没有上限");
+        await Expect(page.Page.Locator("[data-pair='1-0']")).ToContainTextAsync("其中一个每次都胜出");
+        await Expect(page.Page.GetByTestId("now")).ToContainTextAsync("不用于训练的人（1 位）也不计入这些数字。");
+        var form = page.Page.GetByTestId("evaluation-options");
+        await form.GetByTestId("gate").CheckAsync();
+        await Expect(form.GetByRole(AriaRole.Alert)).ToHaveTextAsync("门槛需要盲评：请把盲评的比例设为大于 0。");
+        await Shots.TakeInAllWaysAsync(page, "evaluation-chinese");
         page.Problems.ShouldBeEmpty();
     }
 

@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
+using System.Threading.Channels;
 using Annotator.Web.Data;
+using Annotator.Web.Live;
 using Microsoft.EntityFrameworkCore;
 
 namespace Annotator.Web.Evaluations;
@@ -10,9 +12,10 @@ namespace Annotator.Web.Evaluations;
 /// through once; from then on a look reads what has come since, for rows are only ever added: those above the highest id
 /// that is counted are new, and each takes away the one it supersedes. An annotator who is left out of training
 /// (<see cref="LeftOutAnnotator"/>) is left out here too. What an import brings has ids of the time it was read, so after one
-/// the study is read through again.
+/// the study is read through again. What takes long is done when the app starts and when somebody is left out, so that no
+/// page need wait for it.
 /// </summary>
-public sealed class EvaluationTally(IDbContextFactory<AnnotatorDbContext> contexts)
+public sealed class EvaluationTally(IDbContextFactory<AnnotatorDbContext> contexts, LiveFeed feed, ILogger<EvaluationTally> logger) : BackgroundService
 {
     /// <summary>What one judgment says, and of whom; j is the judgment, c its comparison.</summary>
     private const string Says = "f.PolicyId AS FirstId, s.PolicyId AS SecondId, LENGTH(f.Text) - LENGTH(s.Text) AS Longer, j.Verdict, j.Ranking, COUNT(*) AS Count";
@@ -64,6 +67,39 @@ public sealed class EvaluationTally(IDbContextFactory<AnnotatorDbContext> contex
         [
             .. (await OfStudyAsync(one.StudyId, cancellation)).Where(row => (row.FirstId == one.Id && row.SecondId == other.Id) || (row.FirstId == other.Id && row.SecondId == one.Id)),
         ]);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        var looks = Channel.CreateUnbounded<long>();
+        using var subscription = feed.Subscribe(what =>
+        {
+            if (what is LeftOutChanged)
+            {
+                looks.Writer.TryWrite(what.StudyId);
+            }
+        });
+        await using (var db = await contexts.CreateDbContextAsync(stoppingToken))
+        {
+            foreach (var study in await db.Studies.Where(s => !s.IsArchived).Select(s => s.Id).ToListAsync(stoppingToken))
+            {
+                looks.Writer.TryWrite(study);
+            }
+        }
+
+        await foreach (var study in looks.Reader.ReadAllAsync(stoppingToken))
+        {
+            try
+            {
+                await OfStudyAsync(study, stoppingToken);
+            }
+#pragma warning disable CA1031 // Whoever looks next counts it then.
+            catch (Exception failure) when (failure is not OperationCanceledException)
+#pragma warning restore CA1031
+            {
+                logger.LogError(failure, "The blind judgments of study {Study} could not be counted", study);
+            }
+        }
     }
 
     private async Task BringUpToDateAsync(Kept kept, long studyId, CancellationToken cancellation)

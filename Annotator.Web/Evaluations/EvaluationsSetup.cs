@@ -7,6 +7,7 @@ public static class EvaluationsSetup
     {
         ArgumentNullException.ThrowIfNull(builder);
         builder.Services.AddSingleton<EvaluationTally>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<EvaluationTally>());
         builder.Services.AddSingleton<RoundKl>();
         builder.Services.AddSingleton<EvaluationReader>();
         builder.Services.AddSingleton<EvaluationOperations>();

@@ -98,15 +98,14 @@ public sealed class RoundSnapshot(IDbContextFactory<AnnotatorDbContext> contexts
     }
 
     /// <summary>
-    /// The study's current judgments with an id above <paramref name="after"/>, in the order they were made; only of one annotator
-    /// if <paramref name="annotatorId"/> is given. Two queries in that order, of judgments and of their responses, are read side
-    /// by side: a query that joins them would give each judgment's columns as often as it has responses.
+    /// The study's current judgments with an id above <paramref name="after"/>, in the order they were made. Two queries in that
+    /// order, of judgments and of their responses, are read side by side: a query that joins them would give each judgment's
+    /// columns as often as it has responses.
     /// </summary>
     internal static async IAsyncEnumerable<JudgedComparison> Judged(
-        AnnotatorDbContext db, long studyId, long after, bool withTokens, string? reference = null, string? annotatorId = null, [EnumeratorCancellation] CancellationToken cancellation = default)
+        AnnotatorDbContext db, long studyId, long after, bool withTokens, string? reference = null, [EnumeratorCancellation] CancellationToken cancellation = default)
     {
         var judgments = db.Judgments.AsNoTracking().Where(j => j.StudyId == studyId && !j.IsSuperseded && j.Id > after);
-        judgments = annotatorId is null ? judgments : judgments.Where(j => j.AnnotatorId == annotatorId);
         var rows = judgments.OrderBy(j => j.Id).Select(j => new JudgedComparison
         {
             JudgmentId = j.Id,

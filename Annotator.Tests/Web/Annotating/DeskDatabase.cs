@@ -1,6 +1,7 @@
 using Annotator.Tests.Fixtures;
 using Annotator.Web.Annotating;
 using Annotator.Web.Data;
+using Annotator.Web.Evaluations;
 using Annotator.Web.Live;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
@@ -38,7 +39,9 @@ public sealed class DeskDatabase : IDbContextFactory<AnnotatorDbContext>, IDispo
     /// <summary>As after a restart: nothing remembered but the files.</summary>
     /// <param name="listener">Hears its commands.</param>
     public Desk NewDesk(IInterceptor? listener = null) =>
-        new(listener is null ? this : new Listened(options, listener), Gate, SideOrder.FromKeyFile(Folder), new(this), Feed, Clock, EnglishWords.All);
+        new(listener is null ? this : new Listened(options, listener), Gate, SideOrder.FromKeyFile(Folder), NewTally(), Feed, Clock, EnglishWords.All);
+
+    public EvaluationTally NewTally() => new(this, Feed, NullLogger<EvaluationTally>.Instance);
 
     public AnnotatorDbContext CreateDbContext() => new(options);
 

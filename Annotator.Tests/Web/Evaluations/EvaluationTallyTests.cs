@@ -24,7 +24,7 @@ public sealed class EvaluationTallyTests : IDisposable
         }
 
         newer = database.AddPolicy();
-        kept = new(database);
+        kept = database.NewTally();
         foreach (var comparison in database.AddComparisons(12, purpose: ComparisonPurpose.Evaluation))
         {
             using var db = database.CreateDbContext();
@@ -110,7 +110,7 @@ public sealed class EvaluationTallyTests : IDisposable
     /// <summary>What the kept tally says, which is what a fresh one says, lengths too.</summary>
     private async Task<Said> KeptAsync()
     {
-        var (now, fresh) = (await kept.OfPairAsync(newer, older, Cancel), await new EvaluationTally(database).OfPairAsync(newer, older, Cancel));
+        var (now, fresh) = (await kept.OfPairAsync(newer, older, Cancel), await database.NewTally().OfPairAsync(newer, older, Cancel));
         now.ShouldBe(fresh with { LengthControlled = now.LengthControlled });
         (now.LengthControlled.NoEstimate, Math.Round(now.LengthControlled.Rate ?? 0, 9)).ShouldBe((fresh.LengthControlled.NoEstimate, Math.Round(fresh.LengthControlled.Rate ?? 0, 9)));
         return new(now.Wins, now.Losses, now.Ties, now.BothBad);

@@ -144,6 +144,44 @@ public sealed class PeopleWorkTests
     }
 
     [Fact]
+    public async Task The_preview_of_leaving_somebody_out_is_what_rounds_lose_by_it()
+    {
+        await using var data = await RoundsDatabase.CreateAsync();
+        var prompts = Enumerable.Range(0, 400).Select(i => $"Prompt {i}").ToLookup(p => RoundSelection.IsForEvaluation(p, data.StudyId));
+        var (train, eval) = (new Queue<string>(prompts[false]), new Queue<string>(prompts[true]));
+        foreach (var (verdict, ranking) in new (Verdict, int[][]?)[] { (Verdict.Ranked, [[1], [0]]), (Verdict.Ranked, [[0, 1]]), (Verdict.BothBad, null), (Verdict.Skipped, null), (Verdict.Withdrawn, null) })
+        {
+            await JudgeAsync(await data.AddComparisonAsync(train.Dequeue()), verdict, ranking);
+            await JudgeAsync(await data.AddComparisonAsync(eval.Dequeue()), verdict, ranking);
+        }
+
+        await JudgeAsync(await data.AddComparisonAsync(train.Dequeue(), split: PromptSplit.Heldout));
+        await JudgeAsync(await data.AddComparisonAsync(train.Dequeue(), purpose: ComparisonPurpose.Evaluation));
+        await JudgeAsync(await data.AddComparisonAsync(train.Dequeue(), purpose: ComparisonPurpose.Edit));
+        var (same, other) = (await data.AddComparisonAsync(train.Dequeue(), " twice", " twice"), await data.AddComparisonAsync(train.Dequeue()));
+        await JudgeAsync(same);
+        await JudgeAsync(other);
+        await using (var db = data.CreateDbContext())
+        {
+            await db.Comparisons.Where(c => c.Id == same || c.Id == other).ExecuteUpdateAsync(set => set.SetProperty(c => c.ImportId, 1), Cancel);
+            await db.Comparisons.Where(c => c.Id == other).ExecuteUpdateAsync(set => set.SetProperty(c => c.JudgmentCount, 1), Cancel);
+        }
+
+        using var work = new PeopleWork(data, new LiveFeed(NullLogger<LiveFeed>.Instance), TimeProvider.System, EnglishWords.All);
+        var before = await data.Snapshot.CountAsync(data.StudyId, RoundData.All, Cancel);
+
+        var preview = await work.PreviewLeavingOutAsync(data.Admin, data.StudyId, "annotator-2", Cancel);
+
+        await work.SetLeftOutAsync(data.Admin, data.StudyId, "annotator-2", leftOut: true, Cancel);
+        var after = await data.Snapshot.CountAsync(data.StudyId, RoundData.All, Cancel);
+        (preview.Train, preview.Eval).ShouldBe((before.Train - after.Train, before.Eval - after.Eval));
+        preview.ShouldBe(new LeaveOutPreview(Judgments: 13, Train: 3, Eval: 1, OnlyTheirs: 1));
+        (await work.PreviewLeavingOutAsync(data.Admin, data.StudyId, "annotator-2", Cancel)).ShouldBe(preview, "to take in again is the same the other way");
+
+        Task<long> JudgeAsync(long comparison, Verdict verdict = Verdict.Ranked, int[][]? ranking = null) => data.JudgeAsync(comparison, ranking, verdict, annotator: "annotator-2");
+    }
+
+    [Fact]
     public async Task Who_is_left_out_of_training_is_counted_so_by_rounds_and_exports_and_the_preview_told_it_before()
     {
         await using var data = await RoundsDatabase.CreateAsync();

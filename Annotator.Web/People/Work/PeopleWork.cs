@@ -1,8 +1,8 @@
-using Annotator.Model.Preferences;
 using Annotator.Web.Data;
 using Annotator.Web.Languages;
 using Annotator.Web.Live;
 using Annotator.Web.Rounds;
+using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Localization;
 
@@ -64,20 +64,24 @@ public sealed class PeopleWork : IDisposable
         ArgumentNullException.ThrowIfNull(by);
         by.RequireAdmin();
         await using var db = await contexts.CreateDbContextAsync(cancellation);
-        var counts = new SelectionCounts();
-        var judgments = 0;
-        await foreach (var judged in RoundSnapshot.Judged(db, studyId, after: 0, withTokens: false, annotatorId: annotatorId, cancellation: cancellation))
-        {
-            judgments += judged.Verdict == Verdict.Withdrawn ? 0 : 1;
-            counts = counts.With(
-                judged.JudgmentId,
-                RoundSelection.ReasonToLeaveOut(judged with { IsAnnotatorLeftOut = false }),
-                RoundSelection.IsForEvaluation(judged.Prompt, studyId) ? PreferenceSplit.Eval : PreferenceSplit.Train);
-        }
-
-        var alone = await db.Judgments.CountAsync(
-            j => j.AnnotatorId == annotatorId && j.StudyId == studyId && !j.IsSuperseded && j.Verdict == Verdict.Ranked && j.Origin == JudgmentOrigin.Queue && j.Comparison!.JudgmentCount == 1, cancellation);
-        return new(judgments, counts.Train, counts.Eval, alone);
+        await db.Database.OpenConnectionAsync(cancellation);
+        ((SqliteConnection)db.Database.GetDbConnection()).CreateFunction("measures", (string prompt) => RoundSelection.IsForEvaluation(prompt, studyId), isDeterministic: true);
+        // What judgments have in common that a round goes by, counted within SQLite: a busy annotator has tens of thousands. Texts
+        // are looked at in what was imported alone, for of what is sampled and of what is edited no two are the same.
+        var alike = await db.Database.SqlQuery<AlikeJudgments>($"""
+            SELECT j.Verdict, j.Origin, c.Purpose, c.Agreement, p.Split, coalesce(json_array_length(j.Ranking) > 1, 0) AS Prefers, c.JudgmentCount = 1 AS IsAlone, measures(p.Text) AS Measures,
+              c.ImportId IS NOT NULL AND (SELECT count(DISTINCT r.Text) FROM json_each(j.Ranking) tier, json_each(tier.value) place
+                JOIN ComparisonResponses cr ON cr.ComparisonId = c.Id AND cr.Position = place.value JOIN Responses r ON r.Id = cr.ResponseId) = 1 AS AreSame, COUNT(*) AS Count
+            FROM Judgments j CROSS JOIN Comparisons c ON c.Id = j.ComparisonId CROSS JOIN Prompts p ON p.Id = c.PromptId
+            WHERE j.AnnotatorId = {annotatorId} AND j.StudyId = {studyId} AND NOT j.IsSuperseded
+            GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+            """).ToListAsync(cancellation);
+        var taken = alike.Where(same => RoundSelection.ReasonToLeaveOut(same.One()) is null).ToList();
+        return new(
+            alike.Where(same => same.Verdict != Verdict.Withdrawn).Sum(same => same.Count),
+            taken.Where(same => !same.Measures).Sum(same => same.Count),
+            taken.Where(same => same.Measures).Sum(same => same.Count),
+            alike.Where(same => same is { IsAlone: true, Verdict: Verdict.Ranked, Origin: JudgmentOrigin.Queue }).Sum(same => same.Count));
     }
 
     /// <summary>Leaves somebody's judgments out of training and of win rates, or takes them in again. Rounds that have their snapshot keep it.</summary>
@@ -155,5 +159,17 @@ public sealed class PeopleWork : IDisposable
         }
 
         return count.Result();
+    }
+
+    /// <summary>Judgments between which the selection of a round makes no difference.</summary>
+    private sealed record AlikeJudgments(
+        Verdict Verdict, JudgmentOrigin Origin, ComparisonPurpose Purpose, ComparisonAgreement Agreement, PromptSplit Split, bool Prefers, bool IsAlone, bool Measures, bool AreSame, int Count)
+    {
+        /// <summary>Any one of them, as if nobody were left out.</summary>
+        public JudgedComparison One() => new()
+        {
+            JudgmentId = 0, ComparisonId = 0, Verdict = Verdict, Origin = Origin, Purpose = Purpose, IsAdjudicated = Agreement == ComparisonAgreement.Adjudicated, PromptSplit = Split, Prompt = "",
+            Ranking = Prefers ? [[0], [1]] : null, Responses = [new("", null, null, null), new(AreSame ? "" : "another", null, null, null)],
+        };
     }
 }
