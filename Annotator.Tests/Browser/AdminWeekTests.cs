@@ -163,7 +163,6 @@ public sealed class AdminWeekTests(Fixtures.Browser browser) : IAsyncLifetime
         }
 
         await Expect(now).ToContainTextAsync(new Regex("Policy 1 is compared with policy 0: [0-9]+ of 20 judgments that a number needs"));
-        await page.TakeAsync("week-4-too-few");
 
         for (var judged = 0; await ServesAsync() == 0; judged++)
         {
@@ -177,7 +176,6 @@ public sealed class AdminWeekTests(Fixtures.Browser browser) : IAsyncLifetime
         await page.TakeAsync("week-4-evaluation");
         await page.GoAsync($"/policies?study={study}");
         await Expect(Policy(1)).ToContainTextAsync("serves now");
-        await page.TakeAsync("week-4-promoted");
         await page.GoAsync("/administration/audit");
         await Expect(page.Page.GetByTestId("entry").Filter(new() { HasText = "the gate opened for policy 1" })).ToContainTextAsync("above the mark of 52%");
     }
@@ -204,7 +202,6 @@ public sealed class AdminWeekTests(Fixtures.Browser browser) : IAsyncLifetime
         await Expect(hasty).ToContainTextAsync("not by chance");
         await Expect(people.Filter(new() { HasText = "imported" })).Not.ToContainTextAsync("not by chance");
         await Expect(page.Page.GetByTestId("alpha").Locator("strong")).ToBeVisibleAsync();
-        await page.TakeAsync("week-5-people");
         await hasty.GetByRole(AriaRole.Button, new() { Name = "Leave out of training" }).ClickAsync();
         var dialog = page.Page.GetByRole(AriaRole.Dialog);
         await Expect(dialog).ToContainTextAsync(new Regex($"Rounds would train on [0-9]+ judgments fewer .* of {Hasty} that leo gave"));
@@ -221,7 +218,6 @@ public sealed class AdminWeekTests(Fixtures.Browser browser) : IAsyncLifetime
     {
         await page.GoAsync($"/dataset?study={study}");
         await Expect(page.Page.GetByTestId("comparisons").Locator("li").First).ToBeVisibleAsync();
-        await page.TakeAsync("week-5-dataset");
         await page.GoAsync($"/dataset/files?study={study}");
         var lines = int.Parse(await page.Page.GetByTestId("trl-count").InnerTextAsync(), NumberStyles.AllowThousands, CultureInfo.InvariantCulture);
         lines.ShouldBeGreaterThan(Fitting);
