@@ -38,7 +38,8 @@ echo "preferences: $(field preferences <<< "$look") fit, $(field too_long count 
 call POST "/studies/$study/imports?name=preferences.jsonl&format=hh-rlhf" --data-binary "@$preferences" > /dev/null
 json POST /people/links '{"role": "annotator", "hours": 24}' -H 'Idempotency-Key: week-invitation' | field path > "$folder/invitation.txt"
 
-# Wednesday: half of the queue is to compare policies blind, and a new policy serves once people surely prefer it. Then a round, watched to its end.
+# Wednesday: half of the queue is to compare policies blind, and a new policy serves once people surely prefer it.
+# Then a round on a hundred preferences, five steps of twenty, watched to its end.
 json PATCH "/studies/$study/evaluation" '{"share": 0.5, "gate_win_rate": 0.5}' > /dev/null
 look=$(call GET "/studies/$study/rounds/preview")
 echo "a round would train on $(field train <<< "$look") preferences and measure itself by $(field eval <<< "$look")"
