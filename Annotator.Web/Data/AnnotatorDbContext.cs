@@ -215,8 +215,9 @@ public sealed class AnnotatorDbContext(DbContextOptions<AnnotatorDbContext> opti
         {
             judgment.HasIndex(j => j.RequestId).IsUnique();
             judgment.HasIndex(j => j.SupersedesId).IsUnique();
-            // An annotator's own: history, undo and progress read it.
-            judgment.HasIndex(j => new { j.AnnotatorId, j.StudyId, j.CreatedAt, j.Verdict, j.Origin }).HasFilter("NOT \"IsSuperseded\"");
+            // An annotator's own: history, undo and progress read it, and so does the list of people. It has the filter's own column,
+            // or SQLite would look each row up for it.
+            judgment.HasIndex(j => new { j.AnnotatorId, j.StudyId, j.CreatedAt, j.Verdict, j.Origin, j.IsSuperseded }).HasFilter("NOT \"IsSuperseded\"");
             // The prompts that an annotator has seen under a policy: the queue steps over them.
             judgment.HasIndex(j => new { j.AnnotatorId, j.PolicyId, j.PromptId }).HasFilter("NOT \"IsSuperseded\"");
             // One current judgment an annotator and comparison (and one repeat), whatever two tabs do.

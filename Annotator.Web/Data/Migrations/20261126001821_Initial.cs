@@ -994,9 +994,9 @@ namespace Annotator.Web.Data.Migrations
                 filter: "NOT \"IsSuperseded\"");
 
             migrationBuilder.CreateIndex(
-                name: "IX_Judgments_AnnotatorId_StudyId_CreatedAt_Verdict_Origin",
+                name: "IX_Judgments_AnnotatorId_StudyId_CreatedAt_Verdict_Origin_IsSuperseded",
                 table: "Judgments",
-                columns: new[] { "AnnotatorId", "StudyId", "CreatedAt", "Verdict", "Origin" },
+                columns: new[] { "AnnotatorId", "StudyId", "CreatedAt", "Verdict", "Origin", "IsSuperseded" },
                 filter: "NOT \"IsSuperseded\"");
 
             migrationBuilder.CreateIndex(

@@ -436,7 +436,7 @@ namespace Annotator.Web.Data.Migrations
                         .IsUnique()
                         .HasFilter("NOT \"IsSuperseded\"");
 
-                    b.HasIndex("AnnotatorId", "StudyId", "CreatedAt", "Verdict", "Origin")
+                    b.HasIndex("AnnotatorId", "StudyId", "CreatedAt", "Verdict", "Origin", "IsSuperseded")
                         .HasFilter("NOT \"IsSuperseded\"");
 
                     b.ToTable("Judgments");

@@ -69,9 +69,10 @@ public sealed class PeopleWork : IDisposable
         // What judgments have in common that a round goes by, counted within SQLite: a busy annotator has tens of thousands. Texts
         // are looked at in what was imported alone, for of what is sampled and of what is edited no two are the same.
         var alike = await db.Database.SqlQuery<AlikeJudgments>($"""
-            SELECT j.Verdict, j.Origin, c.Purpose, c.Agreement, p.Split, coalesce(json_array_length(j.Ranking) > 1, 0) AS Prefers, c.JudgmentCount = 1 AS IsAlone, measures(p.Text) AS Measures,
-              c.ImportId IS NOT NULL AND (SELECT count(DISTINCT r.Text) FROM json_each(j.Ranking) tier, json_each(tier.value) place
-                JOIN ComparisonResponses cr ON cr.ComparisonId = c.Id AND cr.Position = place.value JOIN Responses r ON r.Id = cr.ResponseId) = 1 AS AreSame, COUNT(*) AS Count
+            SELECT j.Verdict, j.Origin, c.Purpose, c.Agreement, p.Split, coalesce(json_array_length(j.Ranking) > 1, 0) AS Prefers, c.JudgmentCount = 1 AS IsAlone,
+              CASE WHEN j.Verdict = 0 AND c.Purpose <> 1 THEN measures(p.Text) ELSE 0 END AS Measures,
+              CASE WHEN c.ImportId IS NULL THEN 0 ELSE (SELECT count(DISTINCT r.Text) FROM json_each(j.Ranking) tier, json_each(tier.value) place
+                JOIN ComparisonResponses cr ON cr.ComparisonId = c.Id AND cr.Position = place.value JOIN Responses r ON r.Id = cr.ResponseId) = 1 END AS AreSame, COUNT(*) AS Count
             FROM Judgments j CROSS JOIN Comparisons c ON c.Id = j.ComparisonId CROSS JOIN Prompts p ON p.Id = c.PromptId
             WHERE j.AnnotatorId = {annotatorId} AND j.StudyId = {studyId} AND NOT j.IsSuperseded
             GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
