@@ -73,7 +73,6 @@ public sealed class StudioBenchmark
             },
             ["policies, and the explorer's choice"] = () => policies.LineAsync(admin, studyId, Cancel),
             ["a policy's card"] = () => policies.FindAsync(admin, studyId, 3, Cancel),
-            ["leaving somebody out, the preview"] = () => work.PreviewLeavingOutAsync(admin, studyId, annotators[0], Cancel),
             ["dataset, its filters' choices"] = () => browser.ChoicesAsync(admin, studyId, Cancel),
             ["dataset, page 1"] = () => browser.PageAsync(admin, all, null, PageSize, Cancel),
             ["dataset, page 1,000"] = () => browser.PageAsync(admin, all, mark, PageSize, Cancel),
@@ -124,6 +123,10 @@ public sealed class StudioBenchmark
         watch.Restart();
         (await work.ReadAsync(admin, studyId, Cancel)).Work!.Judgments.ShouldBeGreaterThanOrEqualTo(Judgments);
         Console.WriteLine($"people's work, once counted            {watch.Elapsed.TotalMilliseconds,6:F0} ms");
+        // No page, but what a press of a button goes through: all that one person has judged.
+        watch.Restart();
+        var preview = await work.PreviewLeavingOutAsync(admin, studyId, annotators[0], Cancel);
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"leaving somebody out, the preview      {watch.Elapsed.TotalMilliseconds,6:F0} ms of {preview.Judgments:N0} judgments"));
         slow.ShouldBeEmpty();
     }
 
