@@ -95,7 +95,7 @@ public sealed class DeskAnswersTests(DeskApp desks, Fixtures.Browser browser)
         var first = await desk.ComparisonAsync();
         await desk.PressAsync("c");
         await desk.Keys.TypeAsync("sharper");
-        await desk.PressAsync("Escape", "f", "2", "Escape");
+        await desk.PressAsync("Escape", "f", "3", "Escape");
         await desk.JudgeAsync("1", "1", "Enter");
 
         await desk.PressAsync("u");

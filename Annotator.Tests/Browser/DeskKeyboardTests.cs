@@ -32,7 +32,7 @@ public sealed class DeskKeyboardTests(DeskApp desks, Fixtures.Browser browser)
         // Say everything there is to say, and answer with strength and reason.
         await desk.PressAsync("c");
         await desk.Keys.TypeAsync("1 tells more, but 2 is kind");
-        await desk.PressAsync("Escape", "f", "3", "Escape", "e", "1");
+        await desk.PressAsync("Escape", "f", "2", "Escape", "e", "1");
         await Expect(desk.Page.GetByLabel("My version of response 1")).ToBeFocusedAsync();
         await desk.PressAsync("Control+End");
         await desk.Keys.TypeAsync(" The end.");

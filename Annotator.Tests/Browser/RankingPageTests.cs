@@ -163,16 +163,18 @@ public sealed class RankingPageTests(DeskApp desks, Fixtures.Browser browser)
     [InlineData(360, 640)]
     public async Task Eight_responses_are_ranked_by_digits_and_fit_the_screen(int width, int height)
     {
-        await using var board = await SitDownAsync($"eight-{width}", comparisons: 1, new() { ViewportSize = new() { Width = width, Height = height } }, responses: 8);
+        await using var board = await SitDownAsync($"eight-{width}", comparisons: 2, new() { ViewportSize = new() { Width = width, Height = height } }, responses: 8);
         await board.TakeAsync($"ranking-eight-{width}");
         var sides = await board.SidesAsync();
+        var start = await board.TopAsync();
 
         await board.PressAsync("8", "7", "6", "5");
         await board.TakeAsync($"ranking-eight-{width}-half");
         await board.PressAsync("4", "3", "2", "1");
         await board.TakeAsync($"ranking-eight-{width}-done");
         (await board.Page.EvaluateAsync<bool>("() => document.documentElement.scrollWidth <= innerWidth")).ShouldBeTrue();
-        await board.SaveAsync(isLast: true);
+        await board.SaveAsync();
+        (await board.TopAsync()).ShouldBe(start, 3, "the next one begins at its prompt, but for the pixel by which it settles");
 
         (await board.JudgmentsAsync()).ShouldHaveSingleItem().Ranking.ShouldBe([.. sides.Reverse().Select(position => new[] { position })]);
         board.Problems.ShouldBeEmpty();
@@ -208,7 +210,7 @@ public sealed class RankingPageTests(DeskApp desks, Fixtures.Browser browser)
         await using var board = await SitDownAsync("flag", comparisons: 1);
         var sides = await board.SidesAsync();
 
-        await board.PressAsync("f", "3", "Escape", "1", "2", "3", "4");
+        await board.PressAsync("f", "2", "Escape", "1", "2", "3", "4");
         await board.SaveAsync(isLast: true);
 
         (await board.JudgmentsAsync()).ShouldHaveSingleItem().Flags![sides[1]].ShouldBe(ResponseFaults.Unsafe);
@@ -311,6 +313,9 @@ public sealed class RankingPageTests(DeskApp desks, Fixtures.Browser browser)
             await devtools.SendAsync("Input.dispatchTouchEvent", new() { ["type"] = "touchEnd", ["touchPoints"] = Array.Empty<object>() });
             await devtools.DetachAsync();
         }
+
+        /// <summary>Where the prompt stands on the screen, in pixels from its top.</summary>
+        public async Task<float> TopAsync() => (await Page.Locator(".comparison").BoundingBoxAsync())!.Y;
 
         public Task TakeAsync(string name) => desk.Screen.TakeAsync(name);
 

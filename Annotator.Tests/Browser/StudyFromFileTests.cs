@@ -54,7 +54,7 @@ public sealed class StudyFromFileTests(WebApp app, Fixtures.Browser browser) : I
             Name = "prompts.csv", MimeType = "text/csv", Buffer = Encoding.UTF8.GetBytes("prompt,split,priority\nGreen tea is,train,\nBlack tea is,heldout,2\nGreen tea is,,\n,train,\n\"White tea,\nbrewed cold, is\",,-1\n"),
         });
         await Expect(page.Page.GetByTestId("taken")).ToHaveTextAsync("3");
-        await Expect(page.Page.GetByTestId("import-counts")).ToContainTextAsync("They stand in the file before line 41");
+        await Expect(page.Page.GetByTestId("import-counts")).ToContainTextAsync("They stand in the file already line 41");
         await Expect(page.Page.GetByTestId("import-counts")).ToContainTextAsync("line 5−1");
         await page.TakeAsync("prompts-add");
         await page.ShouldFindNothingInBothThemesAndSizesAsync("prompts that are looked at");

@@ -245,7 +245,8 @@ public sealed class AnswerSteps(DeskSession session)
                 ToggleReason(Task.ReasonChips[digit.Value - 1]);
                 break;
             case (AnswerStep.Flags, _) when digit <= 2 * comparison.Sides.Count:
-                ToggleFlag(comparison.Sides[(digit.Value - 1) / 2], digit % 2 == 1 ? ResponseFaults.Unsafe : ResponseFaults.Broken);
+                // The first digits are the numbers of the responses, as everywhere.
+                ToggleFlag(comparison.Sides[(digit.Value - 1) % comparison.Sides.Count], digit <= comparison.Sides.Count ? ResponseFaults.Unsafe : ResponseFaults.Broken);
                 break;
             case (AnswerStep.Edit, _) when digit <= comparison.Sides.Count:
                 Edit(comparison.Sides[digit.Value - 1]);

@@ -159,9 +159,16 @@ public sealed partial class Desk(
             return EmptyDesk.NoPrompts;
         }
 
-        var newest = db.Comparisons.Where(c => c.Purpose == ComparisonPurpose.Train && c.RetiredAt == null
-            && c.PolicyId == c.Study!.CurrentPolicyId);
-        if (await prompts.AnyAsync(p => !newest.Any(c => c.PromptId == p.Id), cancel))
+        // A prompt comes to an annotator once under each policy: where all were there, none is being written for this one.
+        var current = await db.Studies.Where(s => s.Id == studyId).Select(s => s.CurrentPolicyId).SingleOrDefaultAsync(cancel);
+        var left = prompts.Where(p => !p.IsPaused && !db.Judgments.Any(j => j.AnnotatorId == me && j.PolicyId == current && j.PromptId == p.Id
+            && !j.IsSuperseded && j.Verdict != Verdict.Withdrawn));
+        if (!await left.AnyAsync(cancel))
+        {
+            return EmptyDesk.AllJudged;
+        }
+
+        if (await left.AnyAsync(p => !db.Comparisons.Any(c => c.PromptId == p.Id && c.PolicyId == current && c.Purpose == ComparisonPurpose.Train && c.RetiredAt == null), cancel))
         {
             return EmptyDesk.Sampling;
         }

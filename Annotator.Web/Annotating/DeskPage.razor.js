@@ -25,6 +25,13 @@ export function attach(root, page) {
   document.addEventListener('change', onChange, options);
   document.addEventListener('focusin', onFocus, options);
   document.addEventListener('components-reconnect-state-changed', e => { if (e.detail.state === 'hide') sendUnsent(); }, { ...options, capture: true });
+  // A new comparison begins at its prompt, however far down the one before was read.
+  const turning = new MutationObserver(() => {
+    root.querySelector('.reading').scrollTop = 0;
+    scrollTo({ top: 0, behavior: 'instant' });
+  });
+  turning.observe(root, { attributes: true, attributeFilter: ['data-comparison'] });
+  listening.signal.addEventListener('abort', () => turning.disconnect());
   showShortcuts(shortcutsOn());
   return {
     utcOffsetMinutes: -new Date().getTimezoneOffset(),

@@ -18,7 +18,7 @@ export function attach(root, server) {
   // Before the desk's own keys, which have digits and arrows for pairs.
   document.addEventListener('keydown', e => onKey(e, root, server), { ...options, capture: true });
   root.addEventListener('pointerdown', e => onPointerDown(e, root, server), options);
-  if (document.activeElement === document.body) focusOn(firstOf(root), root);
+  if (document.activeElement === document.body) textOf(root, firstOf(root))?.focus({ preventScroll: true });
   root.dataset.hears = '';
 }
 
@@ -35,11 +35,11 @@ export function detachGone() {
 export function focusOn(position, root = [...boards.keys()].at(-1)) {
   if (asking === 0) ahead.clear();
   aim = null;
-  const card = root?.querySelector(`[data-position="${position}"]`);
-  card?.querySelector('.text, textarea')?.focus({ preventScroll: true });
-  card?.scrollIntoView({ block: 'nearest', behavior: calm.matches ? 'instant' : 'smooth' });
+  textOf(root, position)?.focus({ preventScroll: true });
+  root?.querySelector(`[data-position="${position}"]`)?.scrollIntoView({ block: 'nearest', behavior: calm.matches ? 'instant' : 'smooth' });
 }
 
+const textOf = (root, position) => root?.querySelector(`[data-position="${position}"]`)?.querySelector('.text, textarea');
 const cards = root => [...root.querySelectorAll('.movable')];
 const firstOf = root => root.querySelector('[data-tray] .movable')?.dataset.position ?? cards(root)[0]?.dataset.position;
 const comparison = root => Number(root.closest('.desk').dataset.comparison);

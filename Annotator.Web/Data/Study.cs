@@ -61,4 +61,7 @@ public sealed record StudySampling
 
     /// <summary>At most this many tokens a response.</summary>
     public int MaxTokens { get; init; } = 64;
+
+    /// <summary>How a chat becomes a prompt: the name of a template; null = as the policy's own files say.</summary>
+    public string? ChatTemplate { get; init; }
 }

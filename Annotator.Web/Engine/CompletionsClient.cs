@@ -205,6 +205,7 @@ public sealed class CompletionsClient(HttpClient http, ModelProcess sampler)
     {
         Model = policyHash,
         Messages = [.. messages.Select(message => new ChatCompletionMessage { Role = message.Role, Content = message.Content })],
+        ChatTemplate = sampling.ChatTemplate,
         N = n,
         MaxTokens = sampling.MaxTokens,
         Temperature = sampling.Temperature,
@@ -233,9 +234,12 @@ public sealed class CompletionsClient(HttpClient http, ModelProcess sampler)
         var status = $"The sampler answered {(int)answer.StatusCode} ({answer.ReasonPhrase})";
         try
         {
-            return await answer.Content.ReadFromJsonAsync(CompletionJson.Default.ErrorResponse, cancellation) is { Error.Message: { } message }
-                ? message
-                : $"{status}.";
+            return await answer.Content.ReadFromJsonAsync(CompletionJson.Default.ErrorResponse, cancellation) switch
+            {
+                { Error.Code: "chat_template_unknown" } => "The policy's files do not say how a chat becomes its prompt: choose the chat template in the study's settings, under Sampling.",
+                { Error.Message: { } message } => message,
+                _ => $"{status}.",
+            };
         }
         catch (JsonException)
         {

@@ -146,7 +146,7 @@ public sealed partial class AddPromptsPage
     private IReadOnlyList<(string Words, LineGroup Group)> Left(PromptImportReport prompts) =>
     [
         .. Group(Words["The study has them already"], prompts.Known),
-        .. Group(Words["They stand in the file before"], prompts.Repeated),
+        .. Group(Words["They stand in the file already"], prompts.Repeated),
         .. Group(Words["Too long for the policy's context"], prompts.TooLong),
     ];
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Annotator.Model.Tokenization;
 using Annotator.Web.Data;
 using Annotator.Web.Languages;
 using Microsoft.Extensions.Localization;
@@ -12,6 +13,9 @@ public sealed record StudySettings(string Name, string Guidelines, StudySampling
     public const int MaxGuidelinesLength = 20_000;
     public const int MostChips = 9;
     public const int MaxChipLength = 40;
+
+    /// <summary>What <see cref="StudySampling.ChatTemplate"/> may name.</summary>
+    public static IReadOnlyList<string> ChatTemplates => ChatTemplate.Names;
 
     /// <summary>No longer offered to annotators.</summary>
     public bool IsArchived { get; init; }
@@ -37,6 +41,7 @@ public sealed record StudySettings(string Name, string Guidelines, StudySampling
         _ when Sampling.TopP is not (> 0 and <= 1) => words["Top-p must be above 0 and at most 1; it is {0}.", Sampling.TopP.ToString(CultureInfo.InvariantCulture)],
         _ when Sampling.TopK is not (>= 0 and <= 100_000) => words["Top-k must be from 0 (all tokens) to 100,000; it is {0}.", Sampling.TopK],
         _ when Sampling.MaxTokens is not (>= 1 and <= 1024) => words["The longest response must be from 1 to 1,024 tokens; it is {0}.", Sampling.MaxTokens],
+        _ when Sampling.ChatTemplate is { } template && !ChatTemplates.Contains(template) => words["There is no chat template {0}; there are {1}.", template, string.Join(", ", ChatTemplates)],
         _ when Members is { Count: 0 } => words["Choose at least one person who may judge, or let everybody judge."],
         _ => Fault(Task, words),
     };
@@ -73,7 +78,7 @@ public sealed record StudySettings(string Name, string Guidelines, StudySampling
         if (Sampling != after.Sampling)
         {
             yield return string.Create(CultureInfo.InvariantCulture,
-                $"sampling (temperature {after.Sampling.Temperature}, top-p {after.Sampling.TopP}, top-k {after.Sampling.TopK}, at most {after.Sampling.MaxTokens} tokens)");
+                $"sampling (temperature {after.Sampling.Temperature}, top-p {after.Sampling.TopP}, top-k {after.Sampling.TopK}, at most {after.Sampling.MaxTokens} tokens, chat template {after.Sampling.ChatTemplate ?? "as the policy says"})");
         }
 
         if (Task != after.Task)

@@ -724,6 +724,9 @@ namespace Annotator.Web.Data.Migrations
                         {
                             b1.IsRequired();
 
+                            b1.Property<string>("ChatTemplate")
+                                .HasColumnType("TEXT");
+
                             b1.Property<int>("MaxTokens")
                                 .HasColumnType("INTEGER");
 
@@ -916,6 +919,9 @@ namespace Annotator.Web.Data.Migrations
                     b.ComplexProperty(typeof(Dictionary<string, object>), "Sampling", "Annotator.Web.Data.Study.Sampling#StudySampling", b1 =>
                         {
                             b1.IsRequired();
+
+                            b1.Property<string>("ChatTemplate")
+                                .HasColumnType("TEXT");
 
                             b1.Property<int>("MaxTokens")
                                 .HasColumnType("INTEGER");

@@ -721,6 +721,9 @@ namespace Annotator.Web.Data.Migrations
                         {
                             b1.IsRequired();
 
+                            b1.Property<string>("ChatTemplate")
+                                .HasColumnType("TEXT");
+
                             b1.Property<int>("MaxTokens")
                                 .HasColumnType("INTEGER");
 
@@ -913,6 +916,9 @@ namespace Annotator.Web.Data.Migrations
                     b.ComplexProperty(typeof(Dictionary<string, object>), "Sampling", "Annotator.Web.Data.Study.Sampling#StudySampling", b1 =>
                         {
                             b1.IsRequired();
+
+                            b1.Property<string>("ChatTemplate")
+                                .HasColumnType("TEXT");
 
                             b1.Property<int>("MaxTokens")
                                 .HasColumnType("INTEGER");
