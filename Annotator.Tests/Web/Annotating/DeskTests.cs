@@ -1,6 +1,7 @@
 using Annotator.Web.Annotating;
 using Annotator.Web.Data;
 using Annotator.Web.Live;
+using Microsoft.EntityFrameworkCore;
 
 namespace Annotator.Tests.Web.Annotating;
 
@@ -340,6 +341,15 @@ public sealed class DeskTests : IDisposable
         var shown = (await Next(ada))!;
         (await Desk.WhyEmptyAsync(ada, Cancel)).ShouldBe(EmptyDesk.WithOthers);
         await Desk.JudgeAsync(ada, Press(shown, Answer.Left), Cancel);
+        (await Desk.WhyEmptyAsync(ada, Cancel)).ShouldBe(EmptyDesk.AllJudged);
+
+        // Whoever has had every prompt that is sampled for waits for a round, whatever is in stock for others.
+        var paused = database.AddPrompt("One winter night");
+        database.AddComparison(prompt.Id);
+        (await Desk.WhyEmptyAsync(ada, Cancel)).ShouldBe(EmptyDesk.Sampling);
+        await using var db = database.CreateDbContext();
+        await db.Prompts.Where(p => p.Id == paused.Id).ExecuteUpdateAsync(set => set.SetProperty(p => p.IsPaused, true), Cancel);
+        (await Next(ada)).ShouldBeNull();
         (await Desk.WhyEmptyAsync(ada, Cancel)).ShouldBe(EmptyDesk.AllJudged);
     }
 

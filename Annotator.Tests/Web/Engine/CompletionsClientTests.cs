@@ -76,12 +76,13 @@ public sealed class CompletionsClientTests : IAsyncLifetime
     {
         var chat = TextOrMessages.FromMessages([new("system", "Be brief."), new("user", "A haiku?")]);
 
-        var responses = await client.SampleAsync("some-hash", chat, 3, Sampling, seed: 7, Cancellation);
+        var responses = await client.SampleAsync("some-hash", chat, 3, Sampling with { ChatTemplate = "plain" }, seed: 7, Cancellation);
 
         var request = server.Chats.ShouldHaveSingleItem();
         request.Messages!.Select(message => (message.Role, message.Content)).ShouldBe([("system", "Be brief."), ("user", "A haiku?")]);
         (request.N, request.Seed, request.MaxTokens, request.Temperature, request.TopP, request.TopK, request.ReturnTokenIds)
             .ShouldBe((3, 7, 32, 0.9, 0.95, 40, true));
+        request.ChatTemplate.ShouldBe("plain");
         responses.Count.ShouldBe(3);
         responses[2].Text.ShouldEndWith("choice 2.");
         (responses[2].LogProbability, responses[2].FinishReason).ShouldBe((-3.5, "stop"));
