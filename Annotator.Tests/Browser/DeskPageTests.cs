@@ -176,7 +176,8 @@ public sealed class DeskPageTests(WebApp app, Fixtures.Browser browser) : IClass
         {
             var study = db.StarterStudy();
             number = db.AddPolicy(study.Id).Number;
-            fresh = [.. db.AddComparisons(study.Id, 3).Select(c => c.Id)];
+            // Enough for the desks of other tests, whose connections may still be open and hear of them too.
+            fresh = [.. db.AddComparisons(study.Id, 20).Select(c => c.Id)];
             app.Services.GetRequiredService<LiveFeed>().Publish(new FreshResponsesReady(study.Id, number, fresh));
         }
 

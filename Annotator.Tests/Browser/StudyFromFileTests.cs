@@ -135,6 +135,7 @@ public sealed class StudyFromFileTests(WebApp app, Fixtures.Browser browser) : I
         await Expect(prompts.Locator(".tag")).ToHaveTextAsync("paused");
 
         await page.Page.GetByLabel("Search").FillAsync("");
+        await Expect(prompts).ToHaveCountAsync(50);
         await page.Page.GetByTestId("show-paused").ClickAsync();
         await Expect(prompts).ToHaveCountAsync(1);
         await page.Page.GetByLabel("The one that matches").CheckAsync();
