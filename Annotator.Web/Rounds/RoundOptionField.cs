@@ -1,4 +1,5 @@
 using Annotator.Web.Languages;
+using Annotator.Web.Studies;
 using Microsoft.Extensions.Localization;
 
 namespace Annotator.Web.Rounds;
@@ -83,7 +84,7 @@ public sealed record RoundOptionField(string Key, string? Group, FieldKind Kind,
         new("max_length", Lengths, FieldKind.Whole, words => words["Prompt and response together, in tokens; empty = the model's context."]) { MayBeEmpty = true },
         new("max_prompt_length", Lengths, FieldKind.Whole, words => words["Comparisons with longer prompts are left out; empty = half the context."]) { MayBeEmpty = true },
 
-        new("chat_template", Lengths, FieldKind.Choice, words => words["How a chat without stored tokens becomes a prompt; empty = as the policy's own files say."]) { Choices = ["", "plain", "chatml", "llama-3", "zephyr"], MayBeEmpty = true },
+        new("chat_template", Lengths, FieldKind.Choice, words => words["How a chat without stored tokens becomes a prompt; empty = as the policy's own files say."]) { Choices = ["", .. StudySettings.ChatTemplates], MayBeEmpty = true },
 
         new("lora_rank", Adapters, FieldKind.Whole, words => words["Train low-rank adapters of this rank instead of all weights, and merge them at the end; 0 = all weights."]),
         new("lora_alpha", Adapters, FieldKind.Number, words => words["The adapters' product is scaled by this over the rank."]),

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Annotator.Model.Tokenization;
 using Annotator.Web.Data;
 using Annotator.Web.Languages;
 using Microsoft.Extensions.Localization;
@@ -15,7 +14,7 @@ public sealed record StudySettings(string Name, string Guidelines, StudySampling
     public const int MaxChipLength = 40;
 
     /// <summary>What <see cref="StudySampling.ChatTemplate"/> may name.</summary>
-    public static IReadOnlyList<string> ChatTemplates => ChatTemplate.Names;
+    public static IReadOnlyList<string> ChatTemplates { get; } = ["plain", "chatml", "llama-3", "zephyr"];
 
     /// <summary>No longer offered to annotators.</summary>
     public bool IsArchived { get; init; }

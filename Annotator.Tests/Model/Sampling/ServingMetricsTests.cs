@@ -48,9 +48,9 @@ public sealed class ServingMetricsTests : IDisposable
         var endless = server.Client.PostAsync("v1/completions", ServedPolicies.Json("""{"model":"long","prompt":"A","n":64,"max_tokens":4000}"""), leave.Token);
         await Until.TrueAsync(async () => await server.MetricAsync("annotator_responses_running") > 0);
 
-        // All places are taken: the next request stands ready to join, the one after it in the queue.
+        // All places are taken, and nobody ends before leaving is noticed: the next request stands ready to join, the one after it in the queue.
         var waiting = Enumerable.Range(0, 2).Select(_ =>
-            server.Client.PostAsync("v1/completions", ServedPolicies.Json("""{"model":"long","prompt":"A","n":64,"max_tokens":1}"""), leave.Token)).ToList();
+            server.Client.PostAsync("v1/completions", ServedPolicies.Json("""{"model":"long","prompt":"A","n":64,"max_tokens":4000}"""), leave.Token)).ToList();
         await Until.TrueAsync(async () => await server.MetricAsync("annotator_queue_depth") == 1);
         await leave.CancelAsync();
         foreach (var request in waiting.Prepend(endless))

@@ -1,3 +1,4 @@
+using Annotator.Model.Tokenization;
 using Annotator.Tests.Fixtures;
 using Annotator.Web.Data;
 using Annotator.Web.Studies;
@@ -12,6 +13,9 @@ public sealed class StudyOperationsTests(WebApp app) : IClassFixture<WebApp>
     private static readonly CurrentPerson Admin = new("1", "ada", IsAdmin: true, IsAnnotator: true);
 
     private StudyOperations Studies => app.Services.GetRequiredService<StudyOperations>();
+
+    [Fact]
+    public void A_study_offers_the_chat_templates_that_the_sampler_knows() => StudySettings.ChatTemplates.ShouldBe(ChatTemplate.Names);
 
     [Fact]
     public async Task The_first_run_has_a_study_with_200_prompts_of_which_some_are_held_out()
