@@ -39,6 +39,9 @@ public sealed class Ranking : IEquatable<Ranking>
     /// <summary>Completion indices, best tier first.</summary>
     public IReadOnlyList<IReadOnlyList<int>> Tiers { get; }
 
+    /// <summary><see cref="Tiers"/> as arrays, as judgments and comparisons keep them.</summary>
+    public int[][] ToArrays() => [.. Tiers.Select(tier => tier.ToArray())];
+
     /// <summary>How many completions are ranked.</summary>
     public int Count => Tiers.Sum(tier => tier.Count);
 

@@ -158,17 +158,9 @@ public sealed partial class DatasetExport(IDbContextFactory<AnnotatorDbContext> 
                 },
             })
             .OrderBy(row => row.Id).ThenBy(row => row.Position);
-        await using var next = responses.AsAsyncEnumerable().GetAsyncEnumerator(cancellation);
-        var own = new List<LogResponse>();
-        var more = await next.MoveNextAsync();
-        await foreach (var row in rows.AsAsyncEnumerable().WithCancellation(cancellation))
+        await foreach (var (row, own) in rows.AsAsyncEnumerable().WithPartsAsync(row => row.Id, responses.AsAsyncEnumerable(), response => response.Id, response => response.Response, cancellation))
         {
-            for (own.Clear(); more && next.Current.Id == row.Id; more = await next.MoveNextAsync())
-            {
-                own.Add(next.Current.Response);
-            }
-
-            var line = row.Line with { Responses = [.. own] };
+            var line = row.Line with { Responses = own };
             yield return row.Source?.Log is { } ids ? line.WithIds(ids) : line;
         }
     }

@@ -147,17 +147,9 @@ public sealed class RoundSnapshot(IDbContextFactory<AnnotatorDbContext> contexts
             })
             .OrderBy(row => row.Id).ThenBy(row => row.Position);
         await using var moment = db.Database.CurrentTransaction is null ? await db.ReadOneMomentAsync(cancellation) : null;
-        await using var next = responses.AsAsyncEnumerable().GetAsyncEnumerator(cancellation);
-        var own = new List<JudgedResponse>();
-        var more = await next.MoveNextAsync();
-        await foreach (var judged in rows.AsAsyncEnumerable().WithCancellation(cancellation))
+        await foreach (var (judged, own) in rows.AsAsyncEnumerable().WithPartsAsync(judged => judged.JudgmentId, responses.AsAsyncEnumerable(), response => response.Id, response => response.Response, cancellation))
         {
-            for (own.Clear(); more && next.Current.Id == judged.JudgmentId; more = await next.MoveNextAsync())
-            {
-                own.Add(next.Current.Response);
-            }
-
-            yield return judged with { Responses = [.. own] };
+            yield return judged with { Responses = own };
         }
     }
 

@@ -57,7 +57,7 @@ public sealed class StarterStudy(
         {
             Name = files.Name,
             Guidelines = Read(StarterData.Guidelines),
-            Sampling = new() { Temperature = 0.9, TopP = 0.95, MaxTokens = 64 },
+            Sampling = StudySettings.NewSampling,
             CreatedAt = now,
         };
         db.Studies.Add(study);

@@ -13,6 +13,9 @@ public sealed record StudySettings(string Name, string Guidelines, StudySampling
     public const int MostChips = 9;
     public const int MaxChipLength = 40;
 
+    /// <summary>How a new study samples until somebody says otherwise.</summary>
+    public static StudySampling NewSampling { get; } = new() { Temperature = 0.9, TopP = 0.95 };
+
     /// <summary>What <see cref="StudySampling.ChatTemplate"/> may name.</summary>
     public static IReadOnlyList<string> ChatTemplates { get; } = ["plain", "chatml", "llama-3", "zephyr"];
 

@@ -46,30 +46,30 @@ internal static class GoldEndpoints
         return TypedResults.Ok(PageOf.UpTo([.. found.Views.Select(Of)], found.Next));
     }
 
-    private static async Task<Ok<GoldItem>> GetAsync(ClaimsPrincipal user, long study, long comparison, StudyOperations studies, GoldOperations gold, CancellationToken cancellation)
-    {
-        await studies.RequireAsync(user, study, cancellation);
-        return TypedResults.Ok(Of(await gold.FindAsync(CurrentPerson.From(user), study, comparison, cancellation)
-            ?? throw ProblemException.NotFound($"There is no comparison {comparison} in study {study} that is gold or could be.")));
-    }
+    private static async Task<Ok<GoldItem>> GetAsync(ClaimsPrincipal user, long study, long comparison, StudyOperations studies, GoldOperations gold, CancellationToken cancellation) =>
+        TypedResults.Ok(Of(await FindAsync(user, study, comparison, studies, gold, cancellation)));
 
     private static async Task<Ok<GoldItem>> MarkAsync(
         ClaimsPrincipal user, long study, long comparison, Body<RightAnswer> body, StudyOperations studies, GoldOperations gold, CancellationToken cancellation)
     {
-        await GetAsync(user, study, comparison, studies, gold, cancellation);
+        await FindAsync(user, study, comparison, studies, gold, cancellation);
         await gold.MarkAsync(CurrentPerson.From(user), comparison, body.Value.Ranking.ToArrays(), cancellation);
         return await GetAsync(user, study, comparison, studies, gold, cancellation);
     }
 
     private static async Task<NoContent> UnmarkAsync(ClaimsPrincipal user, long study, long comparison, StudyOperations studies, GoldOperations gold, CancellationToken cancellation)
     {
-        await GetAsync(user, study, comparison, studies, gold, cancellation);
+        await FindAsync(user, study, comparison, studies, gold, cancellation);
         await gold.UnmarkAsync(CurrentPerson.From(user), comparison, cancellation);
         return TypedResults.NoContent();
     }
 
-    /// <summary>As comparisons keep it.</summary>
-    internal static int[][] ToArrays(this Ranking ranking) => [.. ranking.Tiers.Select(tier => tier.ToArray())];
+    private static async Task<GoldView> FindAsync(ClaimsPrincipal user, long study, long comparison, StudyOperations studies, GoldOperations gold, CancellationToken cancellation)
+    {
+        await studies.RequireAsync(user, study, cancellation);
+        return await gold.FindAsync(CurrentPerson.From(user), study, comparison, cancellation)
+            ?? throw ProblemException.NotFound($"There is no comparison {comparison} in study {study} that is gold or could be.");
+    }
 
     private static GoldItem Of(GoldView view) => new(
         view.ComparisonId, view.Prompt, view.Responses, view.Gold, [.. view.Given.Select(one => new GivenOrder(one.Order, one.Count))], view.Others, view.Agreed?.Right, view.Agreed?.All);

@@ -28,7 +28,7 @@ public sealed record NewStudy
     /// <summary>Markdown, shown beside the desk.</summary>
     public string Guidelines { get; init; } = "";
 
-    public StudySampling Sampling { get; init; } = new() { Temperature = 0.9, TopP = 0.95 };
+    public StudySampling Sampling { get; init; } = StudySettings.NewSampling;
 
     public StudyTask Task { get; init; } = new();
 

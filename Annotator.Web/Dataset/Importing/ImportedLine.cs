@@ -47,7 +47,7 @@ public sealed record ImportedLine(int Line, JudgmentLogLine Judgment, JudgmentSo
         {
             Id = 0, Comparison = 0, Purpose = ComparisonPurpose.Train, Annotator = row.Annotator ?? Somebody, CreatedAt = row.At ?? now, Origin = JudgmentOrigin.Queue,
             Verdict = row.Ranking is not null ? Verdict.Ranked : row.Completions.Count == 2 ? Verdict.BothBad : Verdict.NotRankable,
-            Ranking = row.Ranking?.Tiers.Select(tier => tier.ToArray()).ToArray(),
+            Ranking = row.Ranking?.ToArrays(),
             Strength = row.Margin is 1 or 2 or 3 ? (int)row.Margin : null,
             Comment = row.Comment, Reasons = [], SidesShown = [.. Enumerable.Range(0, row.Completions.Count)], Seconds = 0, GuidelinesVersion = 0,
             Prompt = new(0, row.Prompt.Text ?? Prompt.Rendered(row.Prompt.Messages!), PromptSplit.Train, row.Prompt.Messages),

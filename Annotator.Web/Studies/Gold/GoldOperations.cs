@@ -167,7 +167,7 @@ public sealed class GoldOperations(IDbContextFactory<AnnotatorDbContext> context
                 one.Comparison.Id, one.Comparison.Text, one.Comparison.Responses, one.Comparison.GoldRanking,
                 [
                     .. one.Answers.Where(a => a.Ranking is not null).GroupBy(a => new Ranking(a.Ranking!)).OrderByDescending(group => group.Count())
-                        .Select(group => (group.Key.Tiers.Select(tier => tier.ToArray()).ToArray(), group.Count())),
+                        .Select(group => (group.Key.ToArrays(), group.Count())),
                 ],
                 one.Answers.Count(a => a.Ranking is null))
             {
