@@ -61,6 +61,19 @@ public sealed class DeskEditTests(DeskApp desks, Fixtures.Browser browser)
     }
 
     [Fact]
+    public async Task The_editor_opens_and_closes_as_fast_as_one_types()
+    {
+        await using var desk = await desks.SitDownAsync(browser, "hasty-editor");
+
+        for (var time = 0; time < 12; time++)
+        {
+            await desk.PressAsync("e", "1");
+            await Expect(desk.Page.GetByLabel("My version of response 1")).ToBeFocusedAsync();
+            await desk.PressAsync("Escape");
+        }
+    }
+
+    [Fact]
     public async Task Where_a_study_takes_no_edits_there_is_no_key_for_them()
     {
         await using var desk = await desks.SitDownAsync(browser, "no-edits", task => task with { AllowsEdit = false });

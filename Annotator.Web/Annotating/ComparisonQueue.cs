@@ -29,40 +29,38 @@ internal sealed class ComparisonQueue(AnnotatorDbContext db, SideOrder order, lo
     }
 
     /// <summary>
-    /// Leases the next comparison to the annotator; null if there is none. Own leases come first, the oldest at the front,
+    /// Leases the next comparison to the annotator; null if there is none. Own leases come first, the one at the front first,
     /// so that a reload brings back what was on screen; then at the study's rates a gold comparison, a repeat or one between two policies; then the stock.
+    /// What the page has then stands at the front, this one behind it, and behind that whatever else lies on the desk.
     /// </summary>
-    /// <param name="except">What the page has already.</param>
-    /// <param name="until">When the lease expires.</param>
+    /// <param name="except">What the page has already, in its order.</param>
+    /// <param name="until">When the leases expire.</param>
     /// <param name="room">How many more the annotator may judge today, those of <paramref name="except"/> among them; null = no limit.</param>
     public async Task<Lease?> TakeAsync(IReadOnlyCollection<long> except, DateTime until, int? room, CancellationToken cancel)
     {
-        if (except.Count >= room)
+        var held = await HeldAsync(cancel);
+        var next = except.Count >= room ? null
+            : held.Find(l => !except.Contains(l.ComparisonId) && l.Comparison!.RetiredAt is null)
+                ?? await AtItsRateAsync(held.Count, until, cancel) ?? await FromStockAsync(until, cancel);
+        if (next is not null && !held.Contains(next))
         {
-            return null;
+            held.Add(next);
         }
 
-        var held = await db.Leases.Include(l => l.Comparison).Where(l => l.AnnotatorId == me && l.StudyId == study)
-            .OrderBy(l => l.ExpiresAt).ToListAsync(cancel);
-        if (held.Find(l => !except.Contains(l.ComparisonId) && l.Comparison!.RetiredAt is null) is { } own)
-        {
-            own.ExpiresAt = until;
-            return own;
-        }
-
-        return await AtItsRateAsync(held.Count, until, cancel) ?? await FromStockAsync(until, cancel);
+        Renew(held, next is null ? [.. except] : [.. except, next.ComparisonId], until);
+        return next;
     }
 
     /// <summary>
-    /// Renews the annotator's lease on a comparison, if there is one, and with it all others on the desk, a tick later: a
+    /// Renews the annotator's lease on a comparison, if there is one, and with it all others on the desk: a
     /// reload then finds that one on screen and the others behind it.
     /// </summary>
     public async Task RenewAsync(long onScreen, DateTime until, CancellationToken cancel)
     {
-        var held = await db.Leases.Where(l => l.AnnotatorId == me && l.StudyId == study && l.ExpiresAt > now).ToListAsync(cancel);
+        var held = await HeldAsync(cancel);
         if (held.Exists(l => l.ComparisonId == onScreen))
         {
-            held.ForEach(l => l.ExpiresAt = l.ComparisonId == onScreen ? until : until + TimeSpan.FromTicks(1));
+            Renew(held, [onScreen], until);
             await db.SaveWithoutSavepointAsync(cancel);
         }
     }
@@ -89,6 +87,21 @@ internal sealed class ComparisonQueue(AnnotatorDbContext db, SideOrder order, lo
         }
 
         return lease;
+    }
+
+    /// <summary>What lies on the annotator's desk, the one that a reload brings back at the front.</summary>
+    private Task<List<Lease>> HeldAsync(CancellationToken cancel) =>
+        db.Leases.Include(l => l.Comparison).Where(l => l.AnnotatorId == me && l.StudyId == study && l.ExpiresAt > now)
+            .OrderBy(l => l.ExpiresAt).ToListAsync(cancel);
+
+    /// <summary>Lets leases expire a tick after one another: first those that the page has, then the others in the order they had.</summary>
+    private static void Renew(IEnumerable<Lease> held, long[] inFront, DateTime until)
+    {
+        var places = inFront.Index().ToDictionary(one => one.Item, one => one.Index);
+        foreach (var (place, lease) in held.OrderBy(l => places.GetValueOrDefault(l.ComparisonId, int.MaxValue)).Index())
+        {
+            lease.ExpiresAt = until + TimeSpan.FromTicks(place);
+        }
     }
 
     private static bool TakesPlace(Lease lease) => !lease.IsRepeat && lease.Comparison!.Purpose != ComparisonPurpose.Gold;

@@ -45,15 +45,8 @@ public sealed partial class Desk
             }
 
             prefetched = desk.Find(l => l.ComparisonId == request.PrefetchedId && l != lease && l.Comparison!.RetiredAt is null);
-            if (prefetched is not null)
-            {
-                prefetched.ExpiresAt = now + Lease;
-            }
-
             await db.SaveWithoutSavepointAsync(cancel);
-            // A tick later, so that a reload finds them in this order.
-            next = await queue.TakeAsync(
-                prefetched is null ? [] : [prefetched.ComparisonId], now + Lease + TimeSpan.FromTicks(1), await RoomAsync(db, seat, cancel), cancel);
+            next = await queue.TakeAsync(prefetched is null ? [] : [prefetched.ComparisonId], now + Lease, await RoomAsync(db, seat, cancel), cancel);
             await db.SaveWithoutSavepointAsync(cancel);
             await MarkSeenAsync(db, me, now, cancel);
             await transaction.CommitAsync(cancel);

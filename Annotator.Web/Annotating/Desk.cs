@@ -63,8 +63,8 @@ public sealed partial class Desk(
 
     /// <summary>
     /// Leases the next comparison for ten minutes, the newest policy's first; null if there is none, the day's target is
-    /// reached, or the study is not open to the annotator. An unexpired lease of the annotator's own comes first, oldest first, so that a reload brings back what
-    /// was on screen.
+    /// reached, or the study is not open to the annotator. An unexpired lease of the annotator's own comes first, so that a reload
+    /// brings back what was on screen.
     /// </summary>
     /// <param name="except">The comparisons that the page has already.</param>
     public async Task<ShownComparison?> NextAsync(Seat seat, IReadOnlyCollection<long> except, CancellationToken cancel = default)
@@ -104,7 +104,7 @@ public sealed partial class Desk(
     {
         ArgumentNullException.ThrowIfNull(seat);
         var me = seat.RequireAnnotator();
-        var newest = heldSince + Lease + TimeSpan.FromTicks(1);
+        var newest = heldSince + Lease + TimeSpan.FromMilliseconds(1);                           // what lies on one desk expires a tick apart
         using var turn = await gate.EnterAsync(cancel);
         await using var db = await contexts.CreateDbContextAsync(cancel);
         await using var transaction = await db.Database.BeginTransactionAsync(cancel);

@@ -41,31 +41,6 @@ public sealed class DeskTests : IDisposable
     }
 
     [Fact]
-    public async Task A_leased_comparison_is_not_given_to_another_until_the_lease_expires()
-    {
-        database.AddComparison();
-        var adas = (await Next(ada))!;
-
-        (await Next(ben)).ShouldBeNull();
-        database.Clock.Move(Desk.Lease + TimeSpan.FromSeconds(1));
-        (await Next(ben))!.Id.ShouldBe(adas.Id);
-    }
-
-    [Fact]
-    public async Task A_reload_brings_back_what_was_on_screen_with_the_same_sides()
-    {
-        database.AddComparisons(5);
-        var onScreen = (await Next(ada))!;
-        var prefetched = (await Next(ada, onScreen))!;
-        database.Clock.Move(TimeSpan.FromMinutes(2));
-
-        var reloaded = (await database.NewDesk().NextAsync(ada, [], Cancel))!;
-
-        (reloaded.Id, reloaded.Left, reloaded.Right).ShouldBe((onScreen.Id, onScreen.Left, onScreen.Right));
-        (await Next(ada, reloaded))!.Id.ShouldBe(prefetched.Id);
-    }
-
-    [Fact]
     public async Task The_newest_policy_comes_first()
     {
         database.AddComparisons(2);
@@ -191,82 +166,6 @@ public sealed class DeskTests : IDisposable
 
         var refusal = await Should.ThrowAsync<ArgumentException>(() => Desk.JudgeAsync(ada, Press(shown, Answer.Skip), Cancel));
         refusal.Message.ShouldContain("reason");
-    }
-
-    [Fact]
-    public async Task An_undo_withdraws_the_last_judgment_and_gives_its_comparison_back_first()
-    {
-        database.AddComparisons(3);
-        var first = (await Next(ada))!;
-        var second = (await Next(ada, first))!;
-        await Desk.JudgeAsync(ada, Press(first, Answer.Right) with { Comment = " sharper " }, Cancel);
-
-        var undone = (await Desk.UndoAsync(ada, Guid.NewGuid(), Cancel))!;
-
-        undone.ShouldSatisfyAllConditions(
-            u => u.Comparison.Id.ShouldBe(first.Id),
-            u => u.Comparison.Left.ShouldBe(first.Left),
-            u => u.Comparison.Draft!.Comment.ShouldBe("sharper"),
-            u => u.Answer.ShouldBe(Answer.Right),
-            u => u.Counts.ShouldBe(new DeskCounts(0, 0)));
-        database.Reread(first.Id).JudgmentCount.ShouldBe(0);
-        var judgments = database.Judgments();
-        judgments.Select(j => (j.Verdict, j.IsSuperseded)).ShouldBe([(Verdict.Ranked, true), (Verdict.Withdrawn, false)]);
-        judgments[1].SupersedesId.ShouldBe(judgments[0].Id);
-
-        var reloaded = (await Next(ada))!;
-        reloaded.Id.ShouldBe(first.Id, "a reload shows the one taken back");
-        (await Next(ada, reloaded))!.Id.ShouldBe(second.Id);
-
-        await Desk.JudgeAsync(ada, Press(reloaded, Answer.Left), Cancel);
-        var again = database.Judgments()[2];
-        (again.Verdict, again.SupersedesId, again.IsSuperseded).ShouldBe((Verdict.Ranked, judgments[1].Id, false));
-    }
-
-    [Fact]
-    public async Task A_repeated_undo_withdraws_nothing_more_and_a_second_one_goes_back_further()
-    {
-        database.AddComparisons(2);
-        var first = (await Next(ada))!;
-        await Desk.JudgeAsync(ada, Press(first, Answer.Left), Cancel);
-        database.Clock.Move(TimeSpan.FromSeconds(3));
-        var second = (await Next(ada))!;
-        await Desk.JudgeAsync(ada, Press(second, Answer.Left), Cancel);
-
-        var press = Guid.NewGuid();
-        (await Desk.UndoAsync(ada, press, Cancel))!.Comparison.Id.ShouldBe(second.Id);
-        var repeat = (await Desk.UndoAsync(ada, press, Cancel))!;
-        (repeat.Comparison.Id, repeat.Counts.All).ShouldBe((second.Id, 1));
-
-        (await Desk.UndoAsync(ada, Guid.NewGuid(), Cancel))!.Comparison.Id.ShouldBe(first.Id);
-        (await Desk.UndoAsync(ada, Guid.NewGuid(), Cancel)).ShouldBeNull();
-        (await Desk.UndoAsync(ben, Guid.NewGuid(), Cancel)).ShouldBeNull("hers are not his to undo");
-    }
-
-    [Fact]
-    public async Task Leaving_the_page_gives_the_prefetched_comparison_to_others()
-    {
-        database.AddComparisons(2);
-        var onScreen = (await Next(ada))!;
-        var prefetched = (await Next(ada, onScreen))!;
-
-        await Desk.ReleaseAsync(ada, [prefetched.Id], database.Clock.Now, Cancel);
-
-        (await Next(ben))!.Id.ShouldBe(prefetched.Id);
-    }
-
-    [Fact]
-    public async Task A_page_that_is_left_late_keeps_its_hands_off_what_a_newer_page_took_over()
-    {
-        database.AddComparisons(2);
-        var prefetched = (await Next(ada, (await Next(ada))!))!;
-        var oldPageAsked = database.Clock.Now;
-        database.Clock.Move(TimeSpan.FromSeconds(1));
-        await Next(ada, (await Next(ada))!);
-
-        await Desk.ReleaseAsync(ada, [prefetched.Id], oldPageAsked, Cancel);
-
-        (await Next(ben)).ShouldBeNull();
     }
 
     [Fact]
