@@ -15,7 +15,6 @@ let desk, server, listening, focusedBefore;
 let editorAskedAt = 0, choosesEditor = false;
 
 export function attach(root, page) {
-  if (!root) return null;                             // the desk was left before this was here
   [desk, server] = [root, page];
   listening = new AbortController();
   const options = { signal: listening.signal };
@@ -43,7 +42,7 @@ export function attach(root, page) {
 }
 
 export function detach() {
-  listening?.abort();
+  listening.abort();
   delete document.documentElement.dataset.shortcuts;
 }
 

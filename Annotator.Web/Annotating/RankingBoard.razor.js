@@ -1,6 +1,6 @@
 // Dragging and the keys of the ranking board. What is moved where is decided in C#; this only says it.
 const threshold = 8, edge = 72;
-const boards = new Map();
+let listening;
 // Responses that a digit was pressed for and that the screen has not followed yet: a quick hand may be ahead of it.
 const ahead = new Set();
 // The response that was moved from place to place, until it has the focus again.
@@ -8,11 +8,9 @@ let aim = null, asking = 0;
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
 
 export function attach(root, server) {
-  if (!root) return;                                  // the board was gone before this was here
-  detachGone();
-  const listening = new AbortController();
+  detach();                                           // a board that was left while there was no connection
+  listening = new AbortController();
   const options = { signal: listening.signal };
-  boards.set(root, listening);
   ahead.clear();
   aim = null;
   // Before the desk's own keys, which have digits and arrows for pairs.
@@ -22,24 +20,17 @@ export function attach(root, server) {
   root.dataset.hears = '';
 }
 
-// A board that has left the page can't be named any more: it is one of those that are not connected.
-export function detachGone() {
-  for (const [root, listening] of boards) {
-    if (root.isConnected) continue;
-    listening.abort();
-    boards.delete(root);
-  }
-}
+export const detach = () => listening?.abort();
 
 // The card's text takes the focus: up and down scroll it, the digits mean it.
-export function focusOn(position, root = [...boards.keys()].at(-1)) {
+export function focusOn(position, root) {
   if (asking === 0) ahead.clear();
   aim = null;
   textOf(root, position)?.focus({ preventScroll: true });
-  root?.querySelector(`[data-position="${position}"]`)?.scrollIntoView({ block: 'nearest', behavior: calm.matches ? 'instant' : 'smooth' });
+  root.querySelector(`[data-position="${position}"]`)?.scrollIntoView({ block: 'nearest', behavior: calm.matches ? 'instant' : 'smooth' });
 }
 
-const textOf = (root, position) => root?.querySelector(`[data-position="${position}"]`)?.querySelector('.text, textarea');
+const textOf = (root, position) => root.querySelector(`[data-position="${position}"]`)?.querySelector('.text, textarea');
 const cards = root => [...root.querySelectorAll('.movable')];
 const firstOf = root => root.querySelector('[data-tray] .movable')?.dataset.position ?? cards(root)[0]?.dataset.position;
 const comparison = root => Number(root.closest('.desk').dataset.comparison);

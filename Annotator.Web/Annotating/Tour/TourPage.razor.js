@@ -2,7 +2,6 @@
 let listening;
 
 export function attach(tour) {
-  if (!tour) return;                                  // the tour was left before this was here
   listening = new AbortController();
   document.addEventListener('keydown', e => {
     if (e.repeat || e.defaultPrevented || e.isComposing || e.ctrlKey || e.metaKey || e.altKey || e.shiftKey) return;
@@ -15,7 +14,7 @@ export function attach(tour) {
   tour.dataset.tourReady = 'true';
 }
 
-export const detach = () => listening?.abort();
+export const detach = () => listening.abort();
 
 // Switched off at the desk, they are off here.
 function shortcutsOn() { try { return localStorage.getItem('desk.shortcuts') !== 'off'; } catch { return true; } }

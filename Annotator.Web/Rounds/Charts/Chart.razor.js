@@ -1,6 +1,5 @@
 // Shows the value nearest to the pointer. Reads the drawn paths each time: they change while a round runs.
 export function attach(plot) {
-  if (!plot) return;                                  // a short round was over, and its chart gone, before this was here
   const cursor = plot.querySelector('.chart-cursor');
   const tip = plot.querySelector('.chart-tip');
   const hide = () => { cursor.hidden = tip.hidden = true; };
@@ -27,6 +26,8 @@ export function attach(plot) {
   });
   plot.addEventListener('pointerleave', hide);
 }
+
+export const detach = () => {};                       // all listeners are the plot's own, and go with it
 
 const points = line => [...line.getAttribute('d').matchAll(/[ML]([-\d.]+) ([-\d.]+)/g)].map(m => ({ x: Number(m[1]), y: Number(m[2]) }));
 const nearest = (all, x) => all.reduce((best, p) => best && Math.abs(best.x - x) <= Math.abs(p.x - x) ? best : p, null);
