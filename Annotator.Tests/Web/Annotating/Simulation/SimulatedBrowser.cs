@@ -35,11 +35,11 @@ internal sealed class SimulatedBrowser(UnreliableServer server, Fixtures.Browser
                 break;
             }
 
-            // A page that lost the server may say its last word to nobody: a person reloads after a while.
+            // A page that lost the server may say its last word to nobody: a person reloads after a while, and answers what is still there.
             if (Happens(0.01) || (seen == before && DateTime.UtcNow - since > TimeSpan.FromSeconds(20)))
             {
                 await ReloadAsync(page);
-                since = DateTime.UtcNow;
+                (before, since) = ("", DateTime.UtcNow);
             }
             else if (Happens(0.01))
             {
