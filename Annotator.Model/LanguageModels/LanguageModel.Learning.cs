@@ -1,3 +1,4 @@
+using Annotator.Model.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -41,7 +42,7 @@ public abstract partial class LanguageModel
         {
             if (Dropout > 0)
             {
-                manual_seed(seed + layer);
+                LibTorch.Seed(seed + layer);
             }
 
             return layer < 0 ? Embed(input, prompts.Positions) : Block(layer, input, pass);

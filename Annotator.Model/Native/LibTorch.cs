@@ -51,6 +51,16 @@ public static partial class LibTorch
     /// <summary>CUDA where it is to be had, else the CPU. <see cref="Load"/> comes first.</summary>
     public static torch.Device PreferredDevice() => torch.cuda.is_available() ? torch.CUDA : torch.CPU;
 
+    /// <summary>Seeds the draws of every device, for all that draw without a generator of their own: dropout.</summary>
+    public static void Seed(long seed)
+    {
+        torch.manual_seed(seed);                                                                  // the CPU's alone
+        if (torch.cuda.is_available())
+        {
+            torch.cuda.manual_seed_all(seed);
+        }
+    }
+
     private static void PrepareAllocatorAndThreads()
     {
         // Without it two torch processes on the same cores spin each other to a standstill. It has to be the

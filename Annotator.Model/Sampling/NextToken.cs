@@ -17,16 +17,18 @@ public static class NextToken
     private const int BucketShift = 20;
     private const int Buckets = 1024;
 
+    [ThreadStatic]
+    private static float[]? _scratch;
+
     /// <summary>Chooses the next token.</summary>
     /// <param name="logits">(V), unnormalised; −∞ excludes a token.</param>
     /// <param name="options">Repetition penalty, temperature, top-k, top-p, min-p.</param>
     /// <param name="uniform">In [0, 1); not used when greedy.</param>
-    /// <param name="scratch">(V), overwritten.</param>
     /// <param name="seen">Ids of prompt and response so far, in any order, for the repetition penalty; a repeated one counts once.</param>
     /// <exception cref="NotFiniteNumberException">A logit is NaN or +∞, or all are −∞.</exception>
-    public static ChosenToken Choose(ReadOnlySpan<float> logits, SamplingOptions options, double uniform, Span<float> scratch, ReadOnlySpan<int> seen = default)
+    public static ChosenToken Choose(ReadOnlySpan<float> logits, SamplingOptions options, double uniform, ReadOnlySpan<int> seen = default)
     {
-        var weights = scratch[..logits.Length];
+        var weights = Scratch(logits.Length);
         var highest = Highest(logits);
         var sum = Exponentials(logits, highest, 1, weights);
         if (!double.IsFinite(sum))
@@ -51,10 +53,9 @@ public static class NextToken
     /// <summary>The most probable tokens, best first, with log p under temperature 1 without truncation or penalty.</summary>
     /// <param name="logits">(V).</param>
     /// <param name="count">How many; small.</param>
-    /// <param name="scratch">(V), overwritten.</param>
-    public static ChosenToken[] MostProbable(ReadOnlySpan<float> logits, int count, Span<float> scratch)
+    public static ChosenToken[] MostProbable(ReadOnlySpan<float> logits, int count)
     {
-        var weights = scratch[..logits.Length];
+        var weights = Scratch(logits.Length);
         var highest = Highest(logits);
         var logSum = Math.Log(Exponentials(logits, highest, 1, weights));
 
@@ -68,6 +69,14 @@ public static class NextToken
         }
 
         return best;
+    }
+
+    /// <summary>Room for so many floats, this thread's own and overwritten at each call.</summary>
+    private static Span<float> Scratch(int length)
+    {
+        if (_scratch is null || _scratch.Length < length)
+            _scratch = new float[length];
+        return _scratch.AsSpan(0, length);
     }
 
     private static Span<float> Truncated(

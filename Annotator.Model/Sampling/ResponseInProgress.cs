@@ -35,6 +35,8 @@ public sealed class ResponseInProgress
     private readonly int _mostProbable;
     private readonly List<int> _seen;
     private int _decoded;
+    private ChosenToken _drawn;
+    private IReadOnlyList<ChosenToken> _best = [];
 
     /// <param name="promptTokenIds">At least one. Rows that hold the same list share one prefill.</param>
     /// <param name="index">Among the n responses of this prompt.</param>
@@ -79,14 +81,19 @@ public sealed class ResponseInProgress
     /// <summary>Nothing is to be sampled any more.</summary>
     public bool IsOver { get; private set; }
 
-    /// <summary>Samples the next token.</summary>
+    /// <summary>Draws the next token, which <see cref="Continue"/> then adds. Of a batch, any thread may draw for any row.</summary>
     /// <param name="logits">(V), of the place after the last token.</param>
-    /// <param name="scratch">(V), overwritten.</param>
     /// <exception cref="NotFiniteNumberException">A logit is NaN or +∞, or all are −∞.</exception>
-    public SampledToken Continue(ReadOnlySpan<float> logits, Span<float> scratch)
+    public void Draw(ReadOnlySpan<float> logits)
     {
-        var chosen = NextToken.Choose(logits, _options, _random.NextUniform(), scratch, CollectionsMarshal.AsSpan(_seen));
-        IReadOnlyList<ChosenToken> best = _mostProbable == 0 ? [] : NextToken.MostProbable(logits, _mostProbable, scratch);
+        _drawn = NextToken.Choose(logits, _options, _random.NextUniform(), CollectionsMarshal.AsSpan(_seen));
+        _best = _mostProbable == 0 ? [] : NextToken.MostProbable(logits, _mostProbable);
+    }
+
+    /// <summary>Adds the token that was drawn.</summary>
+    public SampledToken Continue()
+    {
+        var chosen = _drawn;
         Length++;
         LastTokenId = chosen.Id;
         if (_options.RepetitionPenalty != 1)
@@ -99,7 +106,7 @@ public sealed class ResponseInProgress
         IsOver = finish is not null;
         if (IsOver && _decoder is not null)
             text += _stop.Push(_decoder.Flush()) + _stop.Flush();
-        return new(chosen.Id, chosen.LogProbability, text, offset, best, finish);
+        return new(chosen.Id, chosen.LogProbability, text, offset, _best, finish);
     }
 
     /// <summary>Ends the response without a finish reason: whoever asked for it has gone.</summary>

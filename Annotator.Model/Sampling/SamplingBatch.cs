@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 using Annotator.Model.LanguageModels;
 using TorchSharp;
@@ -16,7 +17,6 @@ public sealed class SamplingBatch(LanguageModel model) : IDisposable
     /// <summary>Most prompt tokens, padding counted, that one prefill computes: what the other rows wait for.</summary>
     private const int PrefillTokens = 2048;
 
-    private readonly float[] _scratch = new float[model.VocabularySize];
     private readonly KeyValueCache _cache = model.CreateCache(0, 0);
     private readonly List<Row> _rows = [];                                                        // as in the cache
     private readonly List<Tensor> _logits = [];                                                   // what the rows sample from: of the last pass and of prefills since
@@ -47,13 +47,11 @@ public sealed class SamplingBatch(LanguageModel model) : IDisposable
     /// <exception cref="NotFiniteNumberException">The policy's logits are not numbers to sample from.</exception>
     public bool Step(Action<ResponseInProgress, SampledToken> onToken)
     {
-        foreach (var (response, logits, index) in _rows)
-        {
-            if (response.Cancelled.IsCancellationRequested)
-                response.Abandon();
-            else
-                onToken(response, response.Continue(Floats(logits).Slice(index * model.VocabularySize, model.VocabularySize), _scratch));
-        }
+        foreach (var (response, _, _) in _rows.Where(row => row.Response.Cancelled.IsCancellationRequested))
+            response.Abandon();
+        Draw();
+        foreach (var (response, _, _) in _rows.Where(row => !row.Response.IsOver))
+            onToken(response, response.Continue());
 
         RemoveFinishedRows();
         if (_rows.Count == 0)
@@ -93,6 +91,27 @@ public sealed class SamplingBatch(LanguageModel model) : IDisposable
 
         _cache.Join(prompts, [.. groups.Index().SelectMany(group => Enumerable.Repeat(group.Index, group.Item.Responses.Count))]);
         _rows.AddRange(groups.Index().SelectMany(group => group.Item.Responses.Select(response => new Row(response, logits, group.Index))));
+    }
+
+    /// <summary>A token for each row. Each depends on its own row alone, so threads share them.</summary>
+    private void Draw()
+    {
+        NotFiniteNumberException? failed = null;
+        Crew.Share(_rows.Count, row =>
+        {
+            var (response, logits, index) = _rows[row];
+            try
+            {
+                if (!response.IsOver)
+                    response.Draw(Floats(logits).Slice(index * model.VocabularySize, model.VocabularySize));
+            }
+            catch (NotFiniteNumberException notFinite)
+            {
+                failed = notFinite;
+            }
+        });
+        if (failed is not null)
+            ExceptionDispatchInfo.Throw(failed);
     }
 
     private void Forward()

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Annotator.Model.LanguageModels;
+using Annotator.Model.Native;
 using Annotator.Model.Preferences;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -173,7 +174,7 @@ public sealed class DpoTrainer : IDisposable
     {
         _worker.Dropout = learn ? _options.Dropout : 0;
         if (_worker.Dropout > 0)
-            manual_seed(((long)_options.Seed << 32) | (uint)Step); // Like the data, the draws depend on the step alone.
+            LibTorch.Seed(((long)_options.Seed << 32) | (uint)Step); // Like the data, the draws depend on the step alone.
 
         var total = comparisons.Sum(Weight);
         var measures = new List<PreferenceMeasures>(comparisons.Count);

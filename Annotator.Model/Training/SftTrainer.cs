@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Annotator.Model.Checkpoints;
+using Annotator.Model.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -146,7 +147,7 @@ public sealed class SftTrainer(Policy policy, TokenExamples data, TokenExamples?
         using var scope = NewDisposeScope();
         if (options.Dropout > 0)
         {
-            manual_seed(unchecked(options.Seed * 1_000_003L + Progress.Step));                    // a resumed run drops the same
+            LibTorch.Seed(unchecked(options.Seed * 1_000_003L + Progress.Step));                    // a resumed run drops the same
         }
 
         var (loss, tokens) = Loss(data, batch);

@@ -9,7 +9,7 @@ public sealed class RoundFolder : IDisposable
 
     public RoundDirectory Files => new(_folder.FullName);
 
-    /// <summary>One thread, so that equal rounds make equal bytes.</summary>
+    /// <summary>One thread of the CPU, so that equal rounds make equal bytes.</summary>
     public static RoundOptions Options { get; } = RoundOptions.AppDefaults(Oracles.Find("models/gpt2"), Oracles.Find("models/gpt2")) with
     {
         BatchSize = 4,
@@ -18,6 +18,7 @@ public sealed class RoundFolder : IDisposable
         LearningRate = 1e-4,
         CheckpointSteps = 2,
         Threads = 1,
+        Device = TrainingDevice.Cpu,
     };
 
     /// <summary>Twelve comparisons to train on and four to measure on.</summary>

@@ -152,7 +152,10 @@ public sealed class ChatServingTests : IAsyncLifetime
 
         var tokens = new List<SampledToken>();
         foreach (var said in "Good.\n\nHuman:")
-            tokens.Add(response.Continue([.. Enumerable.Range(0, TinyPolicy.VocabularySize).Select(id => id == said ? 0 : TinyPolicy.Never)], new float[TinyPolicy.VocabularySize]));
+        {
+            response.Draw([.. Enumerable.Range(0, TinyPolicy.VocabularySize).Select(id => id == said ? 0 : TinyPolicy.Never)]);
+            tokens.Add(response.Continue());
+        }
 
         string.Concat(tokens.Select(token => token.Text)).ShouldBe("Good.");
         tokens[^1].FinishReason.ShouldBe("stop");

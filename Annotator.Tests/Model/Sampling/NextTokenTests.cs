@@ -36,11 +36,10 @@ public sealed class NextTokenTests
         var options = new SamplingOptions { Temperature = temperature, TopK = topK, TopP = topP, MinP = minP, RepetitionPenalty = repetitionPenalty };
         var expected = ExactProbabilities(Logits, options, Seen);
         var random = new RandomNumbers(1, 0);
-        var scratch = new float[Logits.Length];
 
         var counts = new int[Logits.Length];
         for (var i = 0; i < Draws; i++)
-            counts[NextToken.Choose(Logits, options, random.NextUniform(), scratch, Seen).Id]++;
+            counts[NextToken.Choose(Logits, options, random.NextUniform(), Seen).Id]++;
 
         for (var id = 0; id < counts.Length; id++)
         {
@@ -57,7 +56,7 @@ public sealed class NextTokenTests
         // all four stay. Min-p 0.1 drops e^-4 = 0.018; before the temperature it was e^-2 = 0.135 and would have stayed.
         float[] logits = [4, 3, 2, 1, 0];
         var options = new SamplingOptions { RepetitionPenalty = 2, Temperature = 0.5, TopK = 4, TopP = 0.99, MinP = 0.1 };
-        int At(double uniform) => NextToken.Choose(logits, options, uniform, new float[5], [0]).Id;
+        int At(double uniform) => NextToken.Choose(logits, options, uniform, [0]).Id;
 
         var tail = Math.Exp(-2);
         var total = 1 + (2 * tail);
@@ -81,7 +80,7 @@ public sealed class NextTokenTests
         {
             int[] seen = [.. more.Item3.Where(id => id < logits.Length)];
             var options = new SamplingOptions { TopK = cut.Item1, TopP = cut.Item2, Temperature = cut.Item3, MinP = more.Item1, RepetitionPenalty = more.Item2 };
-            var chosen = NextToken.Choose(logits, options, uniform, new float[logits.Length], seen);
+            var chosen = NextToken.Choose(logits, options, uniform, seen);
             ExactProbabilities(logits, options, seen, slack: 1e-5)[chosen.Id].ShouldBeGreaterThan(0);
         }, iter: 2_000);
     }
@@ -90,10 +89,10 @@ public sealed class NextTokenTests
     public void A_penalty_bears_on_the_greedy_choice_too_and_counts_a_repeated_token_once()
     {
         var options = new SamplingOptions { Temperature = 0, RepetitionPenalty = 1.25 };
-        NextToken.Choose([3f, 2.5f, -1f], options, 0, new float[3], []).Id.ShouldBe(0);
-        NextToken.Choose([3f, 2.5f, -1f], options, 0, new float[3], [0, 0]).Id.ShouldBe(1);     // 2.4; divided twice it would be 1.92
-        NextToken.Choose([3f, 2.5f, -1f], options, 0, new float[3], [0, 0, 1]).Id.ShouldBe(0);  // 2.4 and 2
-        NextToken.Choose([-1f, -1.1f], options, 0, new float[2], [0]).Id.ShouldBe(1);           // −1.25
+        NextToken.Choose([3f, 2.5f, -1f], options, 0, []).Id.ShouldBe(0);
+        NextToken.Choose([3f, 2.5f, -1f], options, 0, [0, 0]).Id.ShouldBe(1);     // 2.4; divided twice it would be 1.92
+        NextToken.Choose([3f, 2.5f, -1f], options, 0, [0, 0, 1]).Id.ShouldBe(0);  // 2.4 and 2
+        NextToken.Choose([-1f, -1.1f], options, 0, [0]).Id.ShouldBe(1);           // −1.25
     }
 
     [Theory]
@@ -105,22 +104,22 @@ public sealed class NextTokenTests
     {
         var exact = ExactProbabilities(Logits, new());
         var options = new SamplingOptions { Temperature = temperature, TopK = 2, TopP = 0.6, MinP = 0.01, RepetitionPenalty = repetitionPenalty };
-        var chosen = NextToken.Choose(Logits, options, 0.3, new float[Logits.Length], Seen);
+        var chosen = NextToken.Choose(Logits, options, 0.3, Seen);
         chosen.LogProbability.ShouldBe(Math.Log(exact[chosen.Id]), 1e-6);
     }
 
     [Fact]
     public void Temperature_0_takes_the_highest_logit_and_of_equals_the_lowest_id()
     {
-        NextToken.Choose(Logits, new() { Temperature = 0 }, 0.99, new float[11]).Id.ShouldBe(2);
-        NextToken.Choose([3f, 7f, 7f], new() { Temperature = 0 }, 0.99, new float[3]).Id.ShouldBe(1);
+        NextToken.Choose(Logits, new() { Temperature = 0 }, 0.99).Id.ShouldBe(2);
+        NextToken.Choose([3f, 7f, 7f], new() { Temperature = 0 }, 0.99).Id.ShouldBe(1);
     }
 
     [Fact]
     public void The_most_probable_tokens_come_best_first()
     {
         var exact = ExactProbabilities(Logits, new());
-        var best = NextToken.MostProbable(Logits, 4, new float[11]);
+        var best = NextToken.MostProbable(Logits, 4);
         best.Select(t => t.Id).ShouldBe([2, 10, 6, 0]);
         best[3].LogProbability.ShouldBe(Math.Log(exact[0]), 1e-6);
     }
@@ -136,14 +135,14 @@ public sealed class NextTokenTests
             {
                 float[] logits = [.. Logits];
                 logits[at] = bad;
-                Should.Throw<NotFiniteNumberException>(() => NextToken.Choose(logits, new() { Temperature = temperature }, 0.5, new float[11]));
+                Should.Throw<NotFiniteNumberException>(() => NextToken.Choose(logits, new() { Temperature = temperature }, 0.5));
             }
         }
     }
 
     [Fact]
     public void A_row_without_any_possible_token_is_refused() =>
-        Should.Throw<NotFiniteNumberException>(() => NextToken.Choose([.. Enumerable.Repeat(float.NegativeInfinity, 20)], new(), 0.5, new float[20]));
+        Should.Throw<NotFiniteNumberException>(() => NextToken.Choose([.. Enumerable.Repeat(float.NegativeInfinity, 20)], new(), 0.5));
 
     [Fact]
     public void Streams_of_random_numbers_differ_by_seed_and_index_and_repeat()
