@@ -34,6 +34,36 @@ public sealed class ConnectionTests(Fixtures.Browser browser)
     }
 
     [Fact]
+    public async Task A_network_that_falls_silent_is_told_within_seconds_and_what_was_held_up_arrives()
+    {
+        await using var app = await WebApp.StartAsync();
+        var annotator = await SeatAsync(app);
+        await using var desk = await browser.OpenAsync(app, annotator);
+        var wire = await Wire.OfAsync(desk);
+        await desk.GoAsync("/");
+        await DeskKeys.JudgeAsync(desk, "1", 1);
+        await DeskKeys.ComparisonOnScreenAsync(desk);
+        var banner = desk.Page.GetByText("The connection was lost");
+
+        wire.FallSilent();
+        await Expect(banner).ToBeVisibleAsync(new() { Timeout = 12_000 }); // SignalR alone takes up to thirty seconds.
+        await desk.Page.Keyboard.PressAsync("c");
+        await desk.Page.Keyboard.TypeAsync("said into silence");
+        wire.Speak();
+
+        await Expect(banner).ToBeHiddenAsync();
+        await Until.TrueAsync(async () =>
+        {
+            await using var db = app.OpenDb();
+            return await db.Drafts.AnyAsync(draft => draft.Content.Contains("said into silence"));
+        });
+        (await desk.Page.EvaluateAsync<string?>("sessionStorage.getItem('desk.unsent')")).ShouldBeNull();
+        await desk.Page.Keyboard.PressAsync("Escape");
+        await DeskKeys.JudgeAsync(desk, "2", 2);
+        desk.Problems.ShouldBeEmpty();
+    }
+
+    [Fact]
     public async Task After_a_restart_of_the_server_the_page_comes_back_by_itself_with_the_draft_and_repeats_no_judgment()
     {
         await using var app = await WebApp.StartAsync();

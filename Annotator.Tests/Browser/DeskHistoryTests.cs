@@ -52,7 +52,9 @@ public sealed class DeskHistoryTests(DeskApp desks, Fixtures.Browser browser)
         await desk.PressAsync("Escape");
 
         await Expect(desk.Judged).ToContainTextAsync("Both bad");
-        await desk.Page.GetByRole(AriaRole.Link, new() { Name = "Go on" }).ClickAsync();
+        await Expect(desk.Page.GetByRole(AriaRole.Link, new() { Name = "Go on esc" })).ToBeVisibleAsync();
+        await Expect(desk.Page.Locator("[data-keys-ready]")).ToBeAttachedAsync();
+        await desk.PressAsync("Escape");
         await Expect(desk.Root).ToHaveAttributeAsync("data-comparison", onScreen);
         (await desk.JudgmentsAsync()).ShouldHaveSingleItem().Verdict.ShouldBe(Verdict.BothBad);
     }

@@ -24,6 +24,13 @@ public sealed class LanguagesTests(WebApp app, Fixtures.Browser browser) : IClas
         await Expect(page.Page.Locator("h1")).ToHaveTextAsync("Sign in");
         await Expect(page.Page.Locator("html[lang=en]")).ToBeAttachedAsync();
         await Expect(page.Page).ToHaveURLAsync(new Uri(app.Url, "/sign-in?returnUrl=%2Fpeople").ToString());
+        // Which of the two is the page's is told to ears and eyes.
+        var switches = page.Page.GetByRole(AriaRole.Group, new() { Name = "Language" }).GetByRole(AriaRole.Button);
+        await Expect(switches.Filter(new() { HasText = "English" })).ToHaveAttributeAsync("aria-current", "true");
+        (await switches.EvaluateAllAsync<string[]>("buttons => buttons.map(button => getComputedStyle(button).backgroundColor)")).Distinct().Count().ShouldBe(2);
+        await page.ShouldFindNothingInBothThemesAndSizesAsync("signing in");
+        await page.Page.EmulateMediaAsync(new() { ColorScheme = ColorScheme.Light });
+        await page.TakeAsync("sign-in");
         page.Problems.ShouldBeEmpty();
     }
 

@@ -1,3 +1,4 @@
+using Annotator.Model.Preferences;
 using Annotator.Tests.Fixtures;
 using Annotator.Web.Data;
 using Annotator.Web.Live;
@@ -53,6 +54,21 @@ public sealed class OverviewPageTests(Fixtures.Browser browser)
         await Expect(Answer("round")).ToContainTextAsync("Update 20 of 60");
         await Expect(Answer("stock")).ToHaveAttributeAsync("data-tone", new System.Text.RegularExpressions.Regex("good|mind|bad|quiet"));
         await db.Rounds.Where(r => r.Id == round.Id).ExecuteUpdateAsync(set => set.SetProperty(r => r.State, RoundState.Cancelled), cancellation);
+
+        // A round has ended, and one held-out comparison says that it helped: said as what it is.
+        var (from, made) = (db.AddPolicy(study.Id), db.AddPolicy(study.Id));
+        var directory = new RoundDirectory(app.Data.Round("overview-2"));
+        Directory.CreateDirectory(directory.Root);
+        new RoundResult { Status = RoundStatus.Succeeded, FinalMetrics = new() { Step = 8, MaxSteps = 8, EvalRewardsAccuracies = 1 }, Used = new() { EvalComparisons = 1 } }.Write(directory.Result);
+        db.Rounds.Add(new()
+        {
+            StudyId = study.Id, Number = 2, State = RoundState.Succeeded, DirectoryName = "overview-2", Options = "{}", Init = RoundInit.Previous, Reference = RoundReference.Sft, Data = RoundData.All,
+            InitPolicyId = from.Id, ResultPolicyId = made.Id, CreatedAt = DateTime.UtcNow, EndedAt = DateTime.UtcNow,
+        });
+        await db.SaveChangesAsync(cancellation);
+        feed.Publish(new PolicyPublished(study.Id, made.Id, made.Number));
+        await Expect(Answer("last")).ToContainTextAsync("100% right of 1 held out");
+        await Expect(Answer("last")).ToHaveAttributeAsync("data-tone", "mind");
         await page.ShouldFindNothingInBothThemesAndSizesAsync("the overview");
         await Shots.TakeInAllWaysAsync(page, "overview");
 

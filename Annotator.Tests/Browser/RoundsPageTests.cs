@@ -148,6 +148,8 @@ public sealed class RoundsPageTests(WebApp app, Fixtures.Browser browser) : ICla
         await Expect(page.Page.GetByTestId("warnings")).ToContainTextAsync("The policy has moved 17.2 ± 1.0 nats");
         await Expect(page.Page.GetByTestId("samples").Locator("article")).ToHaveCountAsync(3);
         await Expect(page.Page.GetByTestId("final")).ToContainTextAsync("objective/kl");
+        await Expect(page.Page.GetByTestId("final")).ToContainTextAsync("eval_rewards/accuracies68% of 2");
+        await Expect(page.Page.GetByTestId("final")).ToContainTextAsync("rewards/accuracies98% of 10");
         await page.Page.GetByTestId("compare-1").ClickAsync();
         await Expect(page.Page.Locator("[data-chart=loss] .chart-hue-1 .chart-line")).ToHaveCountAsync(1);
         await page.Page.GetByTestId("all-metrics").ClickAsync();
@@ -278,7 +280,7 @@ public sealed class RoundsPageTests(WebApp app, Fixtures.Browser browser) : ICla
         JsonLines.Write(directory.Metrics, lines);
         new RoundResult
         {
-            Status = RoundStatus.Succeeded, Steps = 60, MaxSteps = 60, Step0Loss = 0.693147, ExpectedStep0Loss = Math.Log(2), FinalMetrics = lines[^1], ObjectiveKl = kl, ObjectiveKlStandardError = 0.5, MeanLength = 41, MeanLengthBefore = 38,
+            Status = RoundStatus.Succeeded, Steps = 60, MaxSteps = 60, Step0Loss = 0.693147, ExpectedStep0Loss = Math.Log(2), FinalMetrics = lines[^1], ObjectiveKl = kl, ObjectiveKlStandardError = 0.5, MeanLength = 41, MeanLengthBefore = 38, Used = new() { TrainComparisons = 10, TrainPairs = 10, EvalComparisons = 2, EvalPairs = 2 },
             Warnings = kl > 15 ? ["the policy has moved 17.2 ± 1.0 nats of KL away from its reference, more than 15: read its samples before you trust it"] : [], Hashes = new Dictionary<string, string> { ["output"] = made.Hash },
         }.Write(directory.Result);
         JsonLines.Write(directory.Samples, Enumerable.Range(1, 5).Select(i => new RoundSampleLine { Prompt = $"The {i}th film of the evening", Before = " was a film that I saw, and then there was another one.", After = " was a delight from the first scene to the last; I would see it again tomorrow." }));

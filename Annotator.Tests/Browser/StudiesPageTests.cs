@@ -1,5 +1,7 @@
 using Annotator.Tests.Fixtures;
+using Annotator.Web.Live;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Playwright;
 using static Microsoft.Playwright.Assertions;
 
@@ -30,6 +32,18 @@ public sealed class StudiesPageTests(Fixtures.Browser browser)
         await Expect(kitchen).ToContainTextAsync("2 of 20 today");
         await Expect(page.Page.GetByRole(AriaRole.Listitem).Filter(new() { HasText = "Film reviews" })).ToContainTextAsync("0 today");
         await page.ShouldFindNothingInBothThemesAndSizesAsync("the choice of a study");
+
+        // Work that comes shows by itself.
+        var films = page.Page.GetByRole(AriaRole.Listitem).Filter(new() { HasText = "Film reviews" });
+        await Expect(films).ToContainTextAsync("Nothing to judge at the moment");
+        await using (var db = app.OpenDb())
+        {
+            var study = db.StarterStudy().Id;
+            var fresh = db.AddComparisons(study, 2);
+            app.Services.GetRequiredService<LiveFeed>().Publish(new FreshResponsesReady(study, 0, [.. fresh.Select(c => c.Id)]));
+        }
+
+        await Expect(films).ToContainTextAsync("Ready");
         page.Problems.ShouldBeEmpty();
     }
 

@@ -66,7 +66,7 @@ public sealed class StudyFromFileTests(WebApp app, Fixtures.Browser browser) : I
         await page.GoAsync("/studies/manage");
         var tea = page.Page.GetByTestId("study").Filter(new() { HasText = "Tea" });
         await Expect(tea).ToContainTextAsync("policy 0 serves");
-        await Expect(tea).ToContainTextAsync("open to 1 chosen people");
+        await Expect(tea).ToContainTextAsync("open to one chosen person");
         await Expect(tea).ToContainTextAsync("Prompts3");
         await using var db = app.OpenDb();
         (await db.Prompts.Where(p => p.Study!.Name == "Tea").OrderBy(p => p.Id).Select(p => new { p.Text, p.Split, p.Priority, p.IsPaused }).ToListAsync(Cancel)).ShouldBe(
@@ -133,6 +133,8 @@ public sealed class StudyFromFileTests(WebApp app, Fixtures.Browser browser) : I
         await Expect(page.Page.GetByTestId("chosen-count")).ToHaveTextAsync("1 chosen");
         await page.Page.GetByRole(AriaRole.Button, new() { Name = "Pause", Exact = true }).ClickAsync();
         await Expect(prompts.Locator(".tag")).ToHaveTextAsync("paused");
+        var said = page.Page.Locator(".mud-snackbar");
+        await Expect(said).ToHaveTextAsync("One prompt was changed.");
 
         await page.Page.GetByLabel("Search").FillAsync("");
         await Expect(prompts).ToHaveCountAsync(50);
@@ -143,6 +145,12 @@ public sealed class StudyFromFileTests(WebApp app, Fixtures.Browser browser) : I
         await page.Page.GetByLabel("Priority").BlurAsync();
         await page.Page.GetByRole(AriaRole.Button, new() { Name = "Set", Exact = true }).ClickAsync();
         await Expect(prompts.Locator("td.n").First).ToHaveTextAsync("9");
+
+        // Only the newest message stands on the page.
+        await page.Page.GetByRole(AriaRole.Group, new() { Name = "Sampling" }).GetByRole(AriaRole.Button, new() { Name = "All" }).ClickAsync();
+        await page.Page.GetByLabel("All 62").CheckAsync();
+        await page.Page.GetByRole(AriaRole.Button, new() { Name = "Set", Exact = true }).ClickAsync();
+        await Expect(said).ToHaveTextAsync("62 prompts were changed.");
         page.Problems.ShouldBeEmpty();
     }
 }

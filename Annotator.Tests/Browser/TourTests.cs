@@ -55,11 +55,11 @@ public sealed class TourTests(WebApp app, Fixtures.Browser browser) : IClassFixt
     {
         await using var page = await ArriveAsync("hurries");
         var (tourArrives, deskArrives) = (new TaskCompletionSource(), new TaskCompletionSource());
-        await HoldAsync(page, "TourPage", tourArrives.Task);
+        await HoldAsync(page, "keys", tourArrives.Task);
         await page.GoAsync("/");
         await page.Page.GetByRole(AriaRole.Link, new() { Name = "Leave the tour" }).ClickAsync();
         await DeskKeys.ComparisonOnScreenAsync(page);
-        await ArriveAsync(page, "TourPage", tourArrives);
+        await ArriveAsync(page, "/keys.", tourArrives);
         await DeskKeys.JudgeAsync(page, "ArrowLeft", 1);
 
         await HoldAsync(page, "DeskPage", deskArrives.Task);
@@ -105,7 +105,7 @@ public sealed class TourTests(WebApp app, Fixtures.Browser browser) : IClassFixt
     private static async Task GoAsync(TestPage page, string path)
     {
         await page.GoAsync(path);
-        await Expect(page.Page.Locator("[data-tour-ready]")).ToBeAttachedAsync();
+        await Expect(page.Page.Locator("[data-keys-ready]")).ToBeAttachedAsync();
     }
 
     private static async Task NextAsync(TestPage page, string title)

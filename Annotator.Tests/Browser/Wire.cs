@@ -4,11 +4,13 @@ using Microsoft.Playwright;
 
 namespace Annotator.Tests.Browser;
 
-/// <summary>A page's connection to the server, to be cut in the middle.</summary>
+/// <summary>A page's connection to the server, to be cut in the middle, or to go silent as a network does that is gone.</summary>
 internal sealed class Wire
 {
+    private readonly Lock gate = new();
+    private readonly Queue<Action> held = [];
     private IWebSocketRoute? open;
-    private bool isCut;
+    private bool isCut, isSilent;
 
     /// <summary>Lies between the page and the server from its next connection on.</summary>
     public static async Task<Wire> OfAsync(TestPage page)
@@ -23,7 +25,9 @@ internal sealed class Wire
             }
 
             wire.open = route;
-            route.ConnectToServer();
+            var server = route.ConnectToServer();
+            route.OnMessage(frame => wire.Pass(() => Send(server, frame)));
+            server.OnMessage(frame => wire.Pass(() => Send(route, frame)));
         });
         return wire;
     }
@@ -35,4 +39,53 @@ internal sealed class Wire
     }
 
     public void Mend() => isCut = false;
+
+    /// <summary>Nothing comes through, and neither side is told.</summary>
+    public void FallSilent()
+    {
+        lock (gate)
+        {
+            isSilent = true;
+        }
+    }
+
+    /// <summary>What was held up arrives, in its order.</summary>
+    public void Speak()
+    {
+        lock (gate)
+        {
+            isSilent = false;
+            while (held.TryDequeue(out var send))
+            {
+                send();
+            }
+        }
+    }
+
+    private void Pass(Action send)
+    {
+        lock (gate)
+        {
+            if (isSilent)
+            {
+                held.Enqueue(send);
+            }
+            else
+            {
+                send();
+            }
+        }
+    }
+
+    private static void Send(IWebSocketRoute to, IWebSocketFrame frame)
+    {
+        if (frame.Binary is { } bytes)
+        {
+            to.Send(bytes);
+        }
+        else
+        {
+            to.Send(frame.Text!);
+        }
+    }
 }

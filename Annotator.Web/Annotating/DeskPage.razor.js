@@ -23,14 +23,16 @@ export function attach(root, page) {
   document.addEventListener('click', onClick, options);
   document.addEventListener('change', onChange, options);
   document.addEventListener('focusin', onFocus, options);
-  document.addEventListener('components-reconnect-state-changed', e => { if (e.detail.state === 'hide') sendUnsent(); }, { ...options, capture: true });
   // A new comparison begins at its prompt, however far down the one before was read.
   const turning = new MutationObserver(() => {
     root.querySelector('.reading').scrollTop = 0;
     scrollTo({ top: 0, behavior: 'instant' });
   });
   turning.observe(root, { attributes: true, attributeFilter: ['data-comparison'] });
-  listening.signal.addEventListener('abort', () => turning.disconnect());
+  // The shell says when there is a connection again.
+  const returning = new MutationObserver(() => { if (isConnected()) sendUnsent(); });
+  returning.observe(document.documentElement, { attributes: true, attributeFilter: ['data-connection'] });
+  listening.signal.addEventListener('abort', () => [turning, returning].forEach(watching => watching.disconnect()));
   showShortcuts(shortcutsOn());
   return {
     utcOffsetMinutes: -new Date().getTimezoneOffset(),
@@ -134,12 +136,13 @@ function onFocus(e) {
 
 // The server keeps what is typed. While there is no connection this tab does, and hands it over when there is one again.
 function onInput() {
-  const connection = document.documentElement.dataset.connection;
-  if (connection && connection !== 'live') {
+  if (!isConnected()) {
     const [comment, edit] = ['#comment', '[data-editor]'].map(name => desk.querySelector(name)?.value ?? null);
     try { sessionStorage.setItem('desk.unsent', JSON.stringify({ id: Number(desk.dataset.comparison), comment, edit })); } catch { /* as read and keep */ }
   }
 }
+
+const isConnected = () => ['live', undefined].includes(document.documentElement.dataset.connection);
 
 function takeUnsent() {
   try {

@@ -123,7 +123,7 @@ public sealed class Restore(DataFolder folder, IDbContextFactory<AnnotatorDbCont
         }
 
         Directory.Delete(WaitingPlace, recursive: true);
-        return string.Create(CultureInfo.InvariantCulture, $"{who} restored the backup of {manifest.CreatedAt:yyyy-MM-dd HH:mm} UTC with {manifest.Judgments} judgments{(anything ? $"; what was there before is in {before}" : "")}.");
+        return string.Create(CultureInfo.InvariantCulture, $"{who} restored the backup of {manifest.CreatedAt:yyyy-MM-dd HH:mm} UTC with {manifest.Judgments} {(manifest.Judgments == 1 ? "judgment" : "judgments")}{(anything ? $"; what was there before is in {before}" : "")}.");
     }
 
     /// <summary>Says in the restored log what was done.</summary>

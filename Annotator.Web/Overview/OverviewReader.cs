@@ -28,7 +28,7 @@ public sealed class OverviewReader(
     private static readonly TimeSpan KeepAgreementFor = TimeSpan.FromMinutes(1);
 
     private readonly ConcurrentDictionary<long, (RecentAgreement? Agreement, DateTime At)> agreements = new();
-    private readonly ConcurrentDictionary<long, (double? Before, double? After)> accuracies = new();
+    private readonly ConcurrentDictionary<long, (double? Before, double? After, int HeldOut)> accuracies = new();
 
     /// <summary>Everything of one study; null if there is no such study.</summary>
     /// <param name="who">An admin or a viewer.</param>
@@ -111,7 +111,7 @@ public sealed class OverviewReader(
             return null;
         }
 
-        var (before, after) = accuracies.GetOrAdd(last.Id, _ => Accuracies(new RoundDirectory(folder.Round(last.DirectoryName))));
+        var (before, after, heldOut) = accuracies.GetOrAdd(last.Id, _ => Accuracies(new RoundDirectory(folder.Round(last.DirectoryName))));
         return new(last.Number, last.Policy.Number, last.Over.Number, last.EndedAt ?? last.Policy.CreatedAt)
         {
             WinRate = await tally.OfPairAsync(last.Policy, last.Over, cancellation) is { WinRate: { } share, Interval: { } interval } result
@@ -119,24 +119,31 @@ public sealed class OverviewReader(
                 : null,
             AccuracyBefore = before,
             AccuracyAfter = after,
+            HeldOut = heldOut,
         };
     }
 
     /// <summary>A round that has ended writes no more: its files are read once.</summary>
-    private static (double? Before, double? After) Accuracies(RoundDirectory directory)
+    private static (double? Before, double? After, int HeldOut) Accuracies(RoundDirectory directory)
     {
         try
         {
             var first = File.Exists(directory.Metrics) && File.ReadLines(directory.Metrics).FirstOrDefault() is { } line
                 ? JsonLines.Parse<RoundMetrics>(line, directory.Metrics, 1)
                 : null;
-            var last = File.Exists(directory.Result) ? RoundResult.Read(directory.Result).FinalMetrics : null;
+            var result = File.Exists(directory.Result) ? RoundResult.Read(directory.Result) : null;
+            // A share of nobody knows how many says nothing.
+            if (result is not { Used.EvalComparisons: > 0 and var heldOut })
+            {
+                return (null, null, 0);
+            }
+
             // While policy and reference are the same, all rewards are 0 up to rounding, and which is larger is chance.
-            return (Math.Abs(first?.EvalRewardsMargins ?? 0) < 1e-3 ? null : first?.EvalRewardsAccuracies, last?.EvalRewardsAccuracies);
+            return (Math.Abs(first?.EvalRewardsMargins ?? 0) < 1e-3 ? null : first?.EvalRewardsAccuracies, result.FinalMetrics?.EvalRewardsAccuracies, heldOut);
         }
         catch (Exception e) when (e is FormatException or IOException)
         {
-            return (null, null); // A round without readable files has nothing to say here; its own page tells why.
+            return (null, null, 0); // A round without readable files has nothing to say here; its own page tells why.
         }
     }
 

@@ -63,6 +63,9 @@ public sealed record LastRound(int Number, int Policy, int Over, DateTime EndedA
 
     /// <summary>…and after the last; null without held-out preferences.</summary>
     public double? AccuracyAfter { get; init; }
+
+    /// <summary>How many held-out comparisons these shares rest on.</summary>
+    public int HeldOut { get; init; }
 }
 
 /// <summary>The share of blind judgments that prefer the newer policy, a tie counting half.</summary>

@@ -154,7 +154,7 @@ public sealed partial class AddPromptsPage
 
     private List<string> Notes(PromptImportReport prompts) =>
     [
-        Words["{0:N0} of them are held out.", prompts.HeldOut],
+        Words["Held out of them: {0:N0}.", prompts.HeldOut],
         .. prompts.TooLong is null ? [Words["The lengths in tokens could not be looked at: the policy's tokenizer was not to be had."].Value] : Array.Empty<string>(),
     ];
 

@@ -128,7 +128,7 @@ public sealed class PromptImport(IDbContextFactory<AnnotatorDbContext> contexts,
         {
             PersonId = by.Id, Action = "prompts.import", At = Now,
             Detail = string.Create(CultureInfo.InvariantCulture,
-                $"{by.Name} imported {report.Prompts:N0} prompts into {study} from {import.FileName} (SHA-256 {import.Sha256}), {report.HeldOut:N0} of them held out."),
+                $"{by.Name} imported {report.Prompts:N0} {(report.Prompts == 1 ? "prompt" : "prompts")} into {study} from {import.FileName} (SHA-256 {import.Sha256}), {report.HeldOut:N0} of them held out."),
         });
         await db.SaveChangesAsync(cancellation);
         await transaction.CommitAsync(cancellation);

@@ -87,7 +87,7 @@ public sealed class PromptOperations(IDbContextFactory<AnnotatorDbContext> conte
             db.AuditEntries.Add(new()
             {
                 PersonId = by.Id, Action = "prompts.change", At = now,
-                Detail = string.Create(CultureInfo.InvariantCulture, $"{by.Name} changed {batch.Count:N0} prompts (ids {batch[0]} to {batch[^1]}) of study {studyId}: {string.Join(", ", Words(change))}."),
+                Detail = string.Create(CultureInfo.InvariantCulture, $"{by.Name} changed {(batch.Count == 1 ? $"prompt {batch[0]}" : $"{batch.Count:N0} prompts (ids {batch[0]} to {batch[^1]})")} of study {studyId}: {string.Join(", ", Words(change))}."),
             });
             await db.SaveChangesAsync(cancellation);
             await transaction.CommitAsync(cancellation);

@@ -201,6 +201,7 @@ public sealed class RoundOperations(
     public static string? NothingToTrainOn(SelectionCounts counts, IStringLocalizer<Words> words) => counts switch
     {
         { Train: > 0 } => (string?)null,
+        { Eval: 1 } => words["The only preference is on a prompt kept for measuring: judge a few more comparisons first."],
         { Eval: > 0 } => words["All {0} preferences are on prompts kept for measuring: judge a few more comparisons first.", counts.Eval],
         { LeftOutInAll: > 0 } => words["No judgment states a preference yet ({0}): judge a few more comparisons first.", words.Counted(counts)],
         _ => words["There is nothing to train on yet: judge some comparisons first."],

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Annotator.Web.Data;
 using Annotator.Web.Languages;
+using Annotator.Web.Rounds.Charts;
 using Microsoft.Extensions.Localization;
 
 namespace Annotator.Web.Rounds;
@@ -98,6 +99,21 @@ public static class RoundWords
     {
         ArgumentNullException.ThrowIfNull(words);
         return count == 1 ? words["1 preference"] : words["{0:N0} preferences", count];
+    }
+
+    /// <summary>A value of the trainer's last line; a share of pairs that the rewards get right with the comparisons it rests on: "83% of 12".</summary>
+    public static string Metric(this IStringLocalizer<Words> words, string name, double value, RoundView of)
+    {
+        ArgumentNullException.ThrowIfNull(words);
+        ArgumentNullException.ThrowIfNull(name);
+        ArgumentNullException.ThrowIfNull(of);
+        if (!name.EndsWith("accuracies", StringComparison.Ordinal))
+        {
+            return MetricText.Of(value);
+        }
+
+        var count = name.StartsWith("eval_", StringComparison.Ordinal) ? of.Result?.Used.EvalComparisons : of.LastBatch;
+        return count > 0 ? words["{0} of {1:N0}", MetricText.Share(value), count] : MetricText.Share(value);
     }
 
     /// <summary>A moment, in UTC: "22 Nov 2026, 16:41 UTC".</summary>

@@ -19,11 +19,17 @@ public static class ShellSetup
         QuietStart.Add(builder);
 
         builder.Services.AddRazorComponents().AddInteractiveServerComponents()
-            // An edited response of 20,000 characters is longer than the default of 32 KB.
-            .AddHubOptions(hub => hub.MaximumReceiveMessageSize = 1 << 20);
+            .AddHubOptions(hub =>
+            {
+                // An edited response of 20,000 characters is longer than the default of 32 KB.
+                hub.MaximumReceiveMessageSize = 1 << 20;
+                // A page that hears nothing for longer says so (shell.js).
+                hub.KeepAliveInterval = TimeSpan.FromSeconds(1);
+            });
         builder.Services.AddMudServices(mud =>
         {
             mud.SnackbarConfiguration.PositionClass = Defaults.Classes.Position.BottomCenter;
+            mud.SnackbarConfiguration.PreventDuplicates = true;
             mud.SnackbarConfiguration.HideIcon = true;
             mud.SnackbarConfiguration.ShowCloseIcon = false;
             mud.SnackbarConfiguration.ShowTransitionDuration = 150;

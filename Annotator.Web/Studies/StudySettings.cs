@@ -87,12 +87,12 @@ public sealed record StudySettings(string Name, string Guidelines, StudySampling
         {
             var task = after.Task;
             yield return string.Create(CultureInfo.InvariantCulture,
-                $"task ({(task.Kind == TaskKind.Pairwise ? "pairs" : $"rankings of {task.ResponsesPerComparison}")}, {task.Overlap} judgments each, gold {task.GoldRate:P0}, repeats {task.RepeatRate:P0}, {(task.DailyTarget is { } target ? $"{target} a day" : "no target")})");
+                $"task ({(task.Kind == TaskKind.Pairwise ? "pairs" : $"rankings of {task.ResponsesPerComparison}")}, {task.Overlap} {(task.Overlap == 1 ? "judgment" : "judgments")} each, gold {task.GoldRate:P0}, repeats {task.RepeatRate:P0}, {(task.DailyTarget is { } target ? $"{target} a day" : "no target")})");
         }
 
         if (!SameMembers(after))
         {
-            yield return after.Members is { } members ? string.Create(CultureInfo.InvariantCulture, $"who may judge ({members.Count} chosen people)") : "who may judge (everybody who is an annotator)";
+            yield return after.Members is { } members ? string.Create(CultureInfo.InvariantCulture, $"who may judge ({members.Count} chosen {(members.Count == 1 ? "person" : "people")})") : "who may judge (everybody who is an annotator)";
         }
 
         if (IsArchived != after.IsArchived)

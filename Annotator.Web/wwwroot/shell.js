@@ -17,11 +17,28 @@
   // A lost connection is tried again for as long as the page is open: a laptop may sleep for a night.
   const attempts = { maxRetries: Infinity, retryIntervalMilliseconds: attempt => attempt === 0 ? 0 : Math.min(250 * 2 ** attempt, 5000) };
   const manyAttempts = 6;
-  document.addEventListener('DOMContentLoaded', () => window.Blazor?.start({ circuit: { reconnectionOptions: attempts } }));
+  document.addEventListener('DOMContentLoaded', () => window.Blazor?.start({
+    circuit: { reconnectionOptions: attempts, configureSignalR: circuit => circuit.withUrl('_blazor', { WebSocket: HeardSocket }) },
+  }));
+  // A network that is gone closes no connection, and SignalR waits half a minute before it gives one up. The server is heard
+  // every second or two (ShellSetup), so silence is told sooner; the connection stays, and a server that was only busy goes on.
+  // Seconds are counted, not read from a clock: a laptop that slept has not listened.
+  const silence = 5;
+  class HeardSocket extends WebSocket {
+    constructor(...address) {
+      super(...address);
+      let silent = 0, listening;
+      this.addEventListener('open', () => { listening = setInterval(() => { if (++silent === silence) tell('silent'); }, 1000); });
+      this.addEventListener('message', () => { silent = 0; if (connection() === 'silent') tell('live'); });
+      this.addEventListener('close', () => clearInterval(listening));
+    }
+  }
+  const connection = () => document.documentElement.dataset.connection;
+  const tell = state => document.documentElement.dataset.connection = state;
   // Heard on the way down, because the event does not bubble.
   document.addEventListener('components-reconnect-state-changed', ({ detail: { state, currentAttempt } }) => {
     if (state === 'rejected' || state === 'resume-failed') reload();
-    else document.documentElement.dataset.connection = state === 'hide' ? 'live' : currentAttempt > manyAttempts ? 'away' : 'lost';
+    else tell(state === 'hide' ? 'live' : currentAttempt > manyAttempts ? 'away' : 'lost');
   }, true);
   // The server is there and no longer knows this circuit (it restarted): only a fresh page helps. Not before the server
   // answers once more: the browser's own page for a server that is away would not come back by itself.

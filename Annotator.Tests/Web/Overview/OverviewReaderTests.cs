@@ -1,3 +1,4 @@
+using Annotator.Model.Preferences;
 using Annotator.Tests.Fixtures;
 using Annotator.Web.Data;
 using Annotator.Web.Overview;
@@ -64,6 +65,30 @@ public sealed class OverviewReaderTests(WebApp app) : IClassFixture<WebApp>
             wins => wins.Judgments.ShouldBe(20));
         overview.Health.Troubles.Select(t => t.Kind).ShouldContain(TroubleKind.Sampler, "the tests' app runs without one");
         overview.Health.FreeBytes.ShouldNotBeNull().ShouldBeGreaterThan(0);
+    }
+
+    [Fact]
+    public async Task Without_blind_comparisons_the_share_of_held_out_ones_is_told_with_their_number()
+    {
+        var admin = (await app.CreateAdminAsync("eve")).Current;
+        await using var db = app.OpenDb();
+        var study = db.AddStudy();
+        var (from, made) = (db.AddPolicy(study.Id), db.AddPolicy(study.Id));
+        var directory = new RoundDirectory(app.Data.Round($"held-out-{study.Id}"));
+        Directory.CreateDirectory(directory.Root);
+        var final = new RoundMetrics { Step = 8, MaxSteps = 8, EvalRewardsAccuracies = 1, EvalRewardsMargins = 0.2 };
+        new RoundResult { Status = RoundStatus.Succeeded, FinalMetrics = final, Used = new() { TrainComparisons = 9, EvalComparisons = 1 } }.Write(directory.Result);
+        db.Rounds.Add(new()
+        {
+            StudyId = study.Id, Number = 1, State = RoundState.Succeeded, DirectoryName = $"held-out-{study.Id}", Options = "{}", Init = RoundInit.Previous, Reference = RoundReference.Sft, Data = RoundData.All,
+            InitPolicyId = from.Id, ResultPolicyId = made.Id, CreatedAt = DateTime.UtcNow, EndedAt = DateTime.UtcNow,
+        });
+        await db.SaveChangesAsync(Cancel);
+
+        (await Reader.ReadAsync(admin, study.Id, cancellation: Cancel))!.Last.ShouldNotBeNull().ShouldSatisfyAllConditions(
+            last => last.AccuracyBefore.ShouldBeNull(),
+            last => last.AccuracyAfter.ShouldBe(1),
+            last => last.HeldOut.ShouldBe(1));
     }
 
     [Fact]

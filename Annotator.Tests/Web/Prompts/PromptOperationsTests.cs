@@ -42,6 +42,8 @@ public sealed class PromptOperationsTests(WebApp app) : IClassFixture<WebApp>, I
         (await Prompts.ChangeAsync(Admin, study, PromptSelection.These([last]), new() { IsPaused = true, Split = PromptSplit.Heldout }, Cancel)).ShouldBe(1);
         (await Prompts.ListAsync(Admin, study, new() { IsPaused = true }, cancellation: Cancel)).Rows.ShouldHaveSingleItem().Id.ShouldBe(last);
         (await Prompts.CountAsync(Admin, study, new() { Split = PromptSplit.Train }, Cancel)).ShouldBe(119);
+        await using var db = app.OpenDb();
+        (await db.AuditEntries.SingleAsync(e => e.Action == "prompts.change" && e.Detail.Contains($"study {study}"), Cancel)).Detail.ShouldBe($"ada changed prompt {last} of study {study}: paused, held out.");
     }
 
     [Fact]

@@ -162,7 +162,7 @@ public sealed class DatasetImport(IDbContextFactory<AnnotatorDbContext> contexts
             {
                 PersonId = by.Id, Action = "dataset.import", At = Now,
                 Detail = string.Create(CultureInfo.InvariantCulture,
-                    $"{by.Name} imported {writer.Written:N0} judgments into {study.Name} from {import.FileName} ({import.Format}, SHA-256 {import.Sha256}); {report.RefusedRecords:N0} records were refused."),
+                    $"{by.Name} imported {writer.Written:N0} {(writer.Written == 1 ? "judgment" : "judgments")} into {study.Name} from {import.FileName} ({import.Format}, SHA-256 {import.Sha256}); {report.RefusedRecords:N0} {(report.RefusedRecords == 1 ? "record was" : "records were")} refused."),
             });
             await db.SaveChangesAsync(cancellation);
             await transaction.CommitAsync(cancellation);

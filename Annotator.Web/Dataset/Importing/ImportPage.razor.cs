@@ -87,7 +87,7 @@ public sealed partial class ImportPage
         var (file, request) = (upload!, JudgmentRequest);
         var imported = await Task.Run(() => Judgments.ImportAsync(me!, file, request, tooLong, Tell, cancel), cancel);
         file.Dispose();
-        (upload, done) = (null, Words["Imported {0:N0} judgments.", imported.Judgments]);
+        (upload, done) = (null, imported.Judgments == 1 ? Words["Imported one judgment."] : Words["Imported {0:N0} judgments.", imported.Judgments]);
     });
 
     private void Tell(int stored) => _ = InvokeAsync(() =>
@@ -137,17 +137,17 @@ public sealed partial class ImportPage
     {
         var notes = new List<string>
         {
-            Words["{0:N0} of them state a preference that a round can train on.", report.Preferences],
+            Words["Preferences among them that a round can train on: {0:N0}.", report.Preferences],
             Words["Prompts that are new to the study: {0:N0}. Annotators who judged: {1:N0}.", report.NewPrompts, report.Annotators],
         };
         if (report.Repeated.Count > 0)
         {
-            notes.Add(Words["{0:N0} stand in the file more than once, first in line {1}: taken as opinions of several people.", report.Repeated.Count, report.Repeated.FirstLines[0]]);
+            notes.Add(Words["In the file more than once, and taken as opinions of several people: {0:N0}, first in line {1}.", report.Repeated.Count, report.Repeated.FirstLines[0]]);
         }
 
         if (report.HeldOut > 0)
         {
-            notes.Add(Words["{0:N0} are on prompts that are held out here: never trained on.", report.HeldOut]);
+            notes.Add(Words["On prompts that are held out here, and never trained on: {0:N0}.", report.HeldOut]);
         }
 
         if (report.TooLong is null)
