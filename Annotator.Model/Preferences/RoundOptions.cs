@@ -187,12 +187,15 @@ public sealed record RoundOptions
         MaxPromptLength = 256,
     };
 
-    /// <summary>What is wrong, a sentence each, in the order of the keys; empty when the options can be trained with.</summary>
-    public IReadOnlyList<string> Problems()
+    /// <summary>
+    /// What is wrong, a sentence each without its full stop, in the order of the keys; empty when the options can be trained with.
+    /// Each still knows its values apart from its words, which a page may say in another language.
+    /// </summary>
+    public IReadOnlyList<FormattableString> Problems()
     {
-        var problems = new List<string>();
-        Require(Policy.Length > 0, "policy must name a directory; it is empty");
-        Require(Reference.Length > 0, "reference must name a directory; it is empty");
+        var problems = new List<FormattableString>();
+        Require(Policy.Length > 0, $"policy must name a directory; it is empty");
+        Require(Reference.Length > 0, $"reference must name a directory; it is empty");
         Above0("beta", Beta);
         Require(LabelSmoothing is >= 0 and < 0.5, $"label_smoothing must be in [0, 0.5); it is {LabelSmoothing}");
         Require(UnlikelihoodAlpha is >= 0 and <= 1, $"unlikelihood_alpha must be in [0, 1]; it is {UnlikelihoodAlpha}");
@@ -210,7 +213,7 @@ public sealed record RoundOptions
         AtLeast0("max_steps", MaxSteps);
         Require(MaxSteps > 0 || (NumTrainEpochs > 0 && double.IsFinite(NumTrainEpochs)), $"num_train_epochs must be > 0 where max_steps is 0; it is {NumTrainEpochs}");
         AtLeast0("early_stopping_patience", EarlyStoppingPatience);
-        Require(EarlyStoppingPatience == 0 || EvalSteps > 0, "early_stopping_patience needs eval_steps > 0; eval_steps is 0");
+        Require(EarlyStoppingPatience == 0 || EvalSteps > 0, $"early_stopping_patience needs eval_steps > 0; eval_steps is 0");
         AtLeast0("max_grad_norm", MaxGradNorm);
         AtLeast1("logging_steps", LoggingSteps);
         AtLeast0("eval_steps", EvalSteps);
@@ -221,12 +224,12 @@ public sealed record RoundOptions
         Require(Dropout is >= 0 and < 1, $"dropout must be in [0, 1); it is {Dropout}");
         AtLeast0("lora_rank", LoraRank);
         Above0("lora_alpha", LoraAlpha);
-        Require(LoraTargetModules is null or { Count: > 0 }, "lora_target_modules must name a module, or be left out; it is empty");
+        Require(LoraTargetModules is null or { Count: > 0 }, $"lora_target_modules must name a module, or be left out; it is empty");
         Require(Dtype == TrainingDtype.Float32 || LoraRank == 0, $"dtype must be float32 with low-rank adapters (lora_rank is {LoraRank})");
         AtLeast0("threads", Threads);
         return problems;
 
-        void Require(bool holds, string message)
+        void Require(bool holds, FormattableString message)
         {
             if (!holds)
                 problems.Add(message);

@@ -12,7 +12,7 @@ namespace Annotator.Web.Rounds;
 public sealed class RoundForm
 {
     private readonly Dictionary<string, string> texts = [];
-    private Dictionary<string, string>? problems;
+    private Dictionary<string, FormattableString>? problems;
 
     public RoundForm(RoundOptions options)
     {
@@ -31,8 +31,8 @@ public sealed class RoundForm
         }
     }
 
-    /// <summary>A sentence for each field that can't be trained with; empty when all can.</summary>
-    public IReadOnlyDictionary<string, string> Problems => problems ??= Check();
+    /// <summary>A sentence for each field that can't be trained with, without its full stop (<see cref="RoundWords"/> says it); empty when all can.</summary>
+    public IReadOnlyDictionary<string, FormattableString> Problems => problems ??= Check();
 
     /// <summary>True if every field stands as in these options.</summary>
     public bool Holds(RoundOptions options) => Texts(options).All(entry => texts[entry.Key].Trim() == entry.Value);
@@ -51,7 +51,7 @@ public sealed class RoundForm
     /// <summary>The options as typed, their directories still empty.</summary>
     /// <exception cref="InvalidOperationException"><see cref="Problems"/> is not empty.</exception>
     public RoundOptions ToOptions() =>
-        Problems.Count == 0 ? RoundOptionsText.Parse(Json()) : throw new InvalidOperationException(Problems.Values.First());
+        Problems.Count == 0 ? RoundOptionsText.Parse(Json()) : throw new InvalidOperationException(Problems.Values.First().ToString(CultureInfo.InvariantCulture));
 
     private static IEnumerable<KeyValuePair<string, string>> Texts(RoundOptions options)
     {
@@ -65,7 +65,7 @@ public sealed class RoundForm
         }));
     }
 
-    private Dictionary<string, string> Check()
+    private Dictionary<string, FormattableString> Check()
     {
         var found = RoundOptionField.All
             .Select(field => (field.Key, Problem: Unreadable(field, texts[field.Key].Trim())))
@@ -79,7 +79,8 @@ public sealed class RoundForm
         foreach (var problem in RoundOptionsText.Parse(Json()).Problems())
         {
             // Each sentence begins with the key it is about.
-            found.TryAdd(problem[..problem.IndexOf(' ', StringComparison.Ordinal)], problem.TrimEnd('.') + ".");
+            var said = problem.ToString(CultureInfo.InvariantCulture);
+            found.TryAdd(said[..said.IndexOf(' ', StringComparison.Ordinal)], problem);
         }
 
         return found;
@@ -109,15 +110,16 @@ public sealed class RoundForm
 
     private static string[] Words(string text) => text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 
-    private static string? Unreadable(RoundOptionField field, string text) => field.Kind switch
+    private static FormattableString? Unreadable(RoundOptionField field, string text) => field.Kind switch
     {
-        _ when text.Length == 0 => field.MayBeEmpty ? null : $"{field.Key} is empty: give it a value.",
+        _ when text.Length == 0 && field.MayBeEmpty => null,
+        _ when text.Length == 0 => $"{field.Key} is empty: give it a value",
         FieldKind.Number when !double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) || !double.IsFinite(value) =>
-            $"{field.Key} must be a number, such as 0.1 or 1e-6; it is “{text}”.",
+            $"{field.Key} must be a number, such as 0.1 or 1e-6; it is “{text}”",
         FieldKind.Whole when !int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out _) =>
-            $"{field.Key} must be a whole number; it is “{text}”.",
+            $"{field.Key} must be a whole number; it is “{text}”",
         FieldKind.List when Words(text) is not { Length: > 0 } words || !words.All(word => word.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.')) =>
-            $"{field.Key} must be names with commas between, such as q_proj, v_proj; it is “{text}”.",
+            $"{field.Key} must be names with commas between, such as q_proj, v_proj; it is “{text}”",
         _ => null,
     };
 }

@@ -212,7 +212,7 @@ public sealed class RoundOperations(
         var named = request.Options with { Policy = "policy", Reference = "reference" };
         if (named.Problems() is { Count: > 0 } problems)
         {
-            throw new RefusedException(string.Join(" ", problems.Select(problem => problem.TrimEnd('.') + ".")));
+            throw new RefusedException(string.Join(" ", problems.Select(problem => words.Of(problem))));
         }
 
         await using var db = await contexts.CreateDbContextAsync(cancellation);

@@ -94,6 +94,14 @@ public static class RoundWords
         return string.Join(", ", counts.LeftOut.Where(entry => entry.Value > 0).OrderByDescending(entry => entry.Value).Select(entry => words.Counted(entry.Key, entry.Value)));
     }
 
+    /// <summary>What is wrong with an option, one sentence.</summary>
+    public static string Of(this IStringLocalizer<Words> words, FormattableString problem)
+    {
+        ArgumentNullException.ThrowIfNull(words);
+        ArgumentNullException.ThrowIfNull(problem);
+        return words["{0}.", words[problem.Format, problem.GetArguments()!]];
+    }
+
     /// <summary>"1 preference", "12 preferences".</summary>
     public static string Preferences(this IStringLocalizer<Words> words, int count)
     {

@@ -23,7 +23,16 @@ public sealed partial class WordsTests
             .ToDictionary(text => text.Attribute("name")!.Value, text => text.Element("value")!.Value);
 
     private static readonly HashSet<string> Used =
-        [.. Files.SelectMany(file => Text().Matches(File.ReadAllText(file))).Select(found => Regex.Unescape(found.Groups["text"].Value))];
+        [.. Files.SelectMany(file => Text().Matches(File.ReadAllText(file))).Select(found => Regex.Unescape(found.Groups["text"].Value)), .. ProblemsOfOptions];
+
+    /// <summary>The options of a round say what is wrong with them as interpolated sentences, which the pages take apart again.</summary>
+    private static IEnumerable<string> ProblemsOfOptions =>
+        new[] { Path.Combine(Source, "Rounds", "RoundForm.cs"), Path.Combine(RepositoryRoot(), "Annotator.Model", "Preferences", "RoundOptions.cs") }
+            .SelectMany(file => ProblemOfOption().Matches(File.ReadAllText(file))).Select(found =>
+            {
+                var places = 0;
+                return Hole().Replace(found.Groups["text"].Value, _ => $"{{{places++}}}");
+            });
 
     [Fact]
     public void Every_text_of_a_page_has_its_Chinese() => Used.Where(text => !Chinese.ContainsKey(text)).ShouldBeEmpty();
@@ -42,7 +51,7 @@ public sealed partial class WordsTests
 
     [Fact]
     public void A_text_is_a_literal_so_that_these_tests_and_a_search_find_it() =>
-        Files.Where(file => Path.GetFileName(file) != "FieldMessage.razor") // Its texts stand at the attributes, as ErrorMessage.
+        Files.Where(file => Path.GetFileName(file) is not ("FieldMessage.razor" or "RoundWords.cs")) // Texts that stand at attributes, as ErrorMessage, and ProblemsOfOptions.
             .SelectMany(file => NotALiteral().Matches(File.ReadAllText(file)).Select(found => $"{file}: {found.Value}"))
             .ShouldBeEmpty();
 
@@ -83,6 +92,12 @@ public sealed partial class WordsTests
 
     [GeneratedRegex("""\b(?:new )?RefusedException\(\s*\$?"[^"]*["]|\bRefusedException \w+(?:\(\))? => new\(\s*\$?"[^"]*["]""")]
     private static partial Regex NotInWords();
+
+    [GeneratedRegex("""(?:Require\([^\n]*|=>\s+|: )\$"(?<text>(?:\w|\{)[^"\n]*(?: must | needs | is )[^"\n]*)["]""")]
+    private static partial Regex ProblemOfOption();
+
+    [GeneratedRegex("""\{[^}]*\}""")]
+    private static partial Regex Hole();
 
     [GeneratedRegex("""\b[Ww]ords\[(?!\s*").*""")]
     private static partial Regex NotALiteral();

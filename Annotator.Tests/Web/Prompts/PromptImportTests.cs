@@ -91,7 +91,7 @@ public sealed class PromptImportTests
         using var upload = await study.UploadAsync(Encoding.UTF8.GetBytes(file));
         var request = new ImportRequest { StudyId = study.Target, Format = "trl", Kind = RecordKind.JsonLines };
 
-        var tooLong = await Lengths(study, enabled: true).TooLongAsync(study.Target, DatasetImport.EntriesAsync(upload, request, Cancellation), Cancellation);
+        var tooLong = await Lengths(study, enabled: true).TooLongAsync(study.Target, study.Import.EntriesAsync(upload, request, Cancellation), Cancellation);
         var report = await study.Import.ImportAsync(study.Data.Admin, upload, request, tooLong, cancellation: Cancellation);
 
         tooLong.ShouldBe([1, 2]);

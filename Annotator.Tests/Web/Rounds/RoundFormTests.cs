@@ -1,6 +1,8 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Annotator.Model.Preferences;
+using Annotator.Tests.Fixtures;
 using Annotator.Web.Rounds;
 
 namespace Annotator.Tests.Web.Rounds;
@@ -66,10 +68,26 @@ public sealed class RoundFormTests
     {
         var form = new RoundForm(Defaults) { [key] = text };
 
-        form.Problems.ShouldBe(new Dictionary<string, string> { [key] = sentence });
+        form.Problems.ToDictionary(problem => problem.Key, problem => EnglishWords.All.Of(problem.Value)).ShouldBe(new Dictionary<string, string> { [key] = sentence });
         Should.Throw<InvalidOperationException>(form.ToOptions);
         form[key] = new RoundForm(Defaults)[key];
         form.Problems.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void What_is_wrong_is_said_in_the_language_of_the_page()
+    {
+        var form = new RoundForm(Defaults) { ["beta"] = "0" };
+        var before = CultureInfo.CurrentUICulture;
+        try
+        {
+            CultureInfo.CurrentUICulture = CultureInfo.GetCultureInfo("zh-Hans");
+            EnglishWords.All.Of(form.Problems["beta"]).ShouldBe("beta 必须大于 0；现为 0。");
+        }
+        finally
+        {
+            CultureInfo.CurrentUICulture = before;
+        }
     }
 
     [Fact]

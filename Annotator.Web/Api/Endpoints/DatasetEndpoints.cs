@@ -99,7 +99,7 @@ internal static class DatasetEndpoints
         {
             StudyId = study, Format = format, Kind = kind, SkipKnown = skipKnown ?? true, SkipTooLong = options.SkipTooLong ?? true, SamplePrompts = samplePrompts ?? false,
         };
-        var tooLong = await lengths.TooLongAsync(study, DatasetImport.EntriesAsync(upload, request, cancellation), cancellation);
+        var tooLong = await lengths.TooLongAsync(study, imports.EntriesAsync(upload, request, cancellation), cancellation);
         var report = options.DryRun == true
             ? await imports.LookAsync(who, upload, request, tooLong, cancellation)
             : await imports.ImportAsync(who, upload, request, tooLong, cancellation: cancellation);

@@ -44,10 +44,10 @@ public sealed class DatasetImport(IDbContextFactory<AnnotatorDbContext> contexts
     }
 
     /// <summary>All that can be read, in the order by which <c>tooLong</c> counts.</summary>
-    public static async IAsyncEnumerable<(TextOrMessages Prompt, IReadOnlyList<string> Completions)> EntriesAsync(
+    public async IAsyncEnumerable<(TextOrMessages Prompt, IReadOnlyList<string> Completions)> EntriesAsync(
         Upload upload, ImportRequest request, [EnumeratorCancellation] CancellationToken cancellation = default)
     {
-        await foreach (var line in new ImportReading(upload, request, KnownJudgments.None, tooLong: null, DateTime.UnixEpoch).LinesAsync(cancellation))
+        await foreach (var line in new ImportReading(upload, request, KnownJudgments.None, tooLong: null, DateTime.UnixEpoch, words).LinesAsync(cancellation))
         {
             yield return (line.PromptAsAsked, [.. line.Judgment.Responses.Select(response => response.Text)]);
         }
@@ -64,7 +64,7 @@ public sealed class DatasetImport(IDbContextFactory<AnnotatorDbContext> contexts
         ArgumentNullException.ThrowIfNull(request);
         by.RequireAdmin();
         await using var db = await contexts.CreateDbContextAsync(cancellation);
-        return await ReadToTheEndAsync(new(upload, request, await KnownJudgments.ReadAsync(db, request, cancellation), tooLong, Now), cancellation);
+        return await ReadToTheEndAsync(new(upload, request, await KnownJudgments.ReadAsync(db, request, cancellation), tooLong, Now, words), cancellation);
     }
 
     /// <summary>Imports the file. Only when all of it is stored is any of it the study's; cancelled or failed, nothing is left.</summary>
@@ -84,7 +84,7 @@ public sealed class DatasetImport(IDbContextFactory<AnnotatorDbContext> contexts
             await using var db = await contexts.CreateDbContextAsync(cancellation);
             var known = await KnownJudgments.ReadAsync(db, request, cancellation);
             var (now, policyId) = (Now, await PolicyAsync(db, request.StudyId, cancellation));
-            var report = await ReadToTheEndAsync(new(upload, request, known, tooLong, now), cancellation);
+            var report = await ReadToTheEndAsync(new(upload, request, known, tooLong, now, words), cancellation);
             if ((report.Fault ?? (report.Judgments == 0 ? words["The file holds nothing that could be imported."].Value : null)) is { } fault)
             {
                 throw new RefusedException(fault);
@@ -93,7 +93,7 @@ public sealed class DatasetImport(IDbContextFactory<AnnotatorDbContext> contexts
             var import = await ImportRows.BeginAsync(contexts, by, request.StudyId, upload, request.Format, now, cancellation);
             try
             {
-                var reading = new ImportReading(upload, request, known, tooLong, now);
+                var reading = new ImportReading(upload, request, known, tooLong, now, words);
                 var writer = new ImportWriter(contexts, import, policyId, known, reading, report.KeepsIds);
                 await foreach (var batch in reading.TakenAsync(cancellation).Chunk(BatchSize).WithCancellation(cancellation))
                 {

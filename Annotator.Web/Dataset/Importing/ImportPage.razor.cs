@@ -77,7 +77,7 @@ public sealed partial class ImportPage
         StateHasChanged();
         // Off the page's own line, which is to stay free for the person.
         var request = JudgmentRequest;
-        tooLong = await Task.Run(() => Lengths.TooLongAsync(request.StudyId, DatasetImport.EntriesAsync(upload!, request, cancel), cancel), cancel);
+        tooLong = await Task.Run(() => Lengths.TooLongAsync(request.StudyId, Judgments.EntriesAsync(upload!, request, cancel), cancel), cancel);
         judgmentReport = await Task.Run(() => Judgments.LookAsync(me!, upload!, request, tooLong, cancel), cancel);
         fault = judgmentReport.Fault;
     }

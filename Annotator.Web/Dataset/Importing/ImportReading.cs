@@ -1,7 +1,9 @@
 using System.Runtime.CompilerServices;
 using Annotator.Model.Preferences.Datasets;
 using Annotator.Web.Data;
+using Annotator.Web.Languages;
 using Annotator.Web.Rounds;
+using Microsoft.Extensions.Localization;
 
 namespace Annotator.Web.Dataset.Importing;
 
@@ -10,12 +12,12 @@ namespace Annotator.Web.Dataset.Importing;
 /// at is what is stored. Memory grows by some dozens of bytes a line (to tell repeated ones), never with their texts.
 /// </summary>
 /// <param name="tooLong">The rows, counted from 0, that do not fit the policy's context; null if that is not known.</param>
-internal sealed class ImportReading(Upload upload, ImportRequest request, KnownJudgments known, IReadOnlySet<int>? tooLong, DateTime now)
+internal sealed class ImportReading(Upload upload, ImportRequest request, KnownJudgments known, IReadOnlySet<int>? tooLong, DateTime now, IStringLocalizer<Words> words)
 {
     private const int Shown = 5;
 
     private readonly LineGroups refused = new(), groups = new();
-    private readonly LogConsistency log = new();
+    private readonly LogConsistency log = new(words);
     private readonly HashSet<UInt128> contents = [];
     private readonly Dictionary<UInt128, PromptSplit> prompts = [];
     private readonly HashSet<string> annotators = new(StringComparer.Ordinal);
@@ -74,7 +76,7 @@ internal sealed class ImportReading(Upload upload, ImportRequest request, KnownJ
             }
             else if (format is null)
             {
-                var (line, refusal) = LogLines.Read(record.Json!, request.Kind);
+                var (line, refusal) = LogLines.Read(record.Json!, request.Kind, words);
                 if (line is null)
                 {
                     refused.Add(refusal!, record.Line);

@@ -1,5 +1,7 @@
 using Annotator.Model.Preferences;
 using Annotator.Web.Data;
+using Annotator.Web.Languages;
+using Microsoft.Extensions.Localization;
 
 namespace Annotator.Web.Dataset.Importing;
 
@@ -7,7 +9,7 @@ namespace Annotator.Web.Dataset.Importing;
 /// Holds the lines of a log against one another, as they come: ids that are given once, revisions of what is there,
 /// comparisons that stay the same. What passes can be stored without breaking a rule of the database.
 /// </summary>
-internal sealed class LogConsistency
+internal sealed class LogConsistency(IStringLocalizer<Words> words)
 {
     private readonly HashSet<long> ids = [];
     private readonly HashSet<(long Comparison, string Annotator, JudgmentOrigin Origin)> current = [];
@@ -26,17 +28,17 @@ internal sealed class LogConsistency
     /// <summary>Why the line contradicts earlier ones; null if it does not, and then it counts as an earlier one.</summary>
     public string? Problem(JudgmentLogLine line, int number)
     {
-        var problem = true switch
+        string? problem = true switch
         {
-            _ when ids.Contains(line.Id) => "An earlier line has the same id.",
-            _ when line.Supersedes is { } earlier && known.Contains(earlier) => "It supersedes a judgment that the study has already.",
-            _ when line.Supersedes is { } earlier && !(awaited.TryGetValue(line.Id, out var expected) && expected.Earlier == earlier) => "It supersedes a judgment that is not in the file before it, or that says otherwise.",
-            _ when line.Supersedes is null && awaited.ContainsKey(line.Id) => "An earlier line says that it is superseded by this one, which says otherwise.",
-            _ when line.SupersededBy is { } later && (ids.Contains(later) || awaited.ContainsKey(later)) => "It is superseded by a judgment that comes before it, or that supersedes another.",
-            _ when line.GivenWith is { } with && !ids.Contains(with) => "It was given with a judgment that is not in the file before it.",
-            _ when line.SupersededBy is null && current.Contains((line.Comparison, line.Annotator, line.Origin)) => "The annotator has another current judgment on this comparison.",
-            _ when Differs(comparisons, line.Comparison, Key(line)) => "The comparison is another one than in an earlier line.",
-            _ when line.Responses.Any(response => Differs(responses, response.Id, Key(response))) => "A response is another one than in an earlier line.",
+            _ when ids.Contains(line.Id) => words["An earlier line has the same id."].Value,
+            _ when line.Supersedes is { } earlier && known.Contains(earlier) => words["It supersedes a judgment that the study has already."],
+            _ when line.Supersedes is { } earlier && !(awaited.TryGetValue(line.Id, out var expected) && expected.Earlier == earlier) => words["It supersedes a judgment that is not in the file before it, or that says otherwise."],
+            _ when line.Supersedes is null && awaited.ContainsKey(line.Id) => words["An earlier line says that it is superseded by this one, which says otherwise."],
+            _ when line.SupersededBy is { } later && (ids.Contains(later) || awaited.ContainsKey(later)) => words["It is superseded by a judgment that comes before it, or that supersedes another."],
+            _ when line.GivenWith is { } with && !ids.Contains(with) => words["It was given with a judgment that is not in the file before it."],
+            _ when line.SupersededBy is null && current.Contains((line.Comparison, line.Annotator, line.Origin)) => words["The annotator has another current judgment on this comparison."],
+            _ when Differs(comparisons, line.Comparison, Key(line)) => words["The comparison is another one than in an earlier line."],
+            _ when line.Responses.Any(response => Differs(responses, response.Id, Key(response))) => words["A response is another one than in an earlier line."],
             _ => null,
         };
         if (problem is null)
@@ -49,7 +51,7 @@ internal sealed class LogConsistency
 
     /// <summary>What is missing at the end of the file; null if nothing is.</summary>
     public string? Missing() => awaited.Count == 0 ? null
-        : $"The log is not whole: line {awaited.Values.Min(one => one.Line)} is superseded by a judgment that is not in it. Nothing of it can be imported.";
+        : words["The log is not whole: line {0} is superseded by a judgment that is not in it. Nothing of it can be imported.", awaited.Values.Min(one => one.Line)].Value;
 
     private void Remember(JudgmentLogLine line, int number)
     {
