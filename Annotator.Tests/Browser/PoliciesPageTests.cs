@@ -241,6 +241,10 @@ public sealed class PoliciesPageTests(AppWithFakeSampler fixture, Fixtures.Brows
         await form.GetByTestId("gate").CheckAsync();
         await Expect(form.GetByRole(AriaRole.Alert)).ToHaveTextAsync("门槛需要盲评：请把盲评的比例设为大于 0。");
         await Shots.TakeInAllWaysAsync(page, "evaluation-chinese");
+
+        await page.GoAsync($"/rounds?study={study}");
+        await page.Page.GetByLabel("beta", new() { Exact = true }).FillAsync("0");
+        await Expect(page.Page.GetByTestId("problems")).ToHaveTextAsync("beta 必须大于 0；现为 0。");
         page.Problems.ShouldBeEmpty();
     }
 
