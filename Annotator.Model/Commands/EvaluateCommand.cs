@@ -43,7 +43,7 @@ public static class EvaluateCommand
     {
         var options = RoundOptions.AppDefaults("-", "-") with { Beta = arguments.GetValue(Beta) };
         if (options.Problems() is { Count: > 0 } problems)
-            throw new UsageException(string.Join("; ", problems) + ".");
+            throw new UsageException(string.Join("; ", problems.Select(FormattableString.Invariant)) + ".");
         if (arguments.GetValue(N) < 1)
             throw new UsageException($"--n must be at least 1; it is {arguments.GetValue(N)}.");
         LibTorch.Load(arguments.GetValue(Threads));

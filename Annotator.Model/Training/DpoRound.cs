@@ -72,7 +72,7 @@ public sealed class DpoRound(RoundDirectory directory, Action<RoundMetrics> repo
         {
             var options = RoundOptions.Read(directory.Options);
             return options.Problems() is { Count: > 0 } problems
-                ? throw new RoundOptionsException($"{directory.Options}: {string.Join("; ", problems)}.")
+                ? throw new RoundOptionsException($"{directory.Options}: {string.Join("; ", problems.Select(FormattableString.Invariant))}.")
                 : options;
         }
         catch (Exception refused) when (refused is FormatException or IOException)

@@ -61,7 +61,7 @@ public sealed record RewardOptions
     /// <summary>What is wrong, a sentence each.</summary>
     public IReadOnlyList<string> Problems() =>
     [
-        .. AsRound.Problems().Select(problem => problem.ToString()),
+        .. AsRound.Problems().Select(FormattableString.Invariant),
         .. CenterRewardsCoefficient >= 0 ? [] : (string[])[$"center_rewards_coefficient must be ≥ 0; it is {CenterRewardsCoefficient}"],
     ];
 

@@ -141,6 +141,7 @@ public sealed class RoundsPageTests(WebApp app, Fixtures.Browser browser) : ICla
         await Expect(page.Page.GetByTestId("preview-details")).ToContainTextAsync(admin.UserName);
         await Expect(page.Page.GetByTestId("estimate")).ToContainTextAsync("as the last rounds took");
         await Expect(page.Page.Locator("[data-chart='objective/kl'] .chart-now")).ToHaveTextAsync("17.25");
+        await Expect(page.Page.Locator("[data-chart='eval_rewards/accuracies'] .chart-now")).ToHaveTextAsync("68% of 2");
         await page.ShouldFindNothingInBothThemesAndSizesAsync("the rounds page");
         await Shots.TakeInAllWaysAsync(page, "rounds");
 

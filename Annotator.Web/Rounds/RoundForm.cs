@@ -51,7 +51,7 @@ public sealed class RoundForm
     /// <summary>The options as typed, their directories still empty.</summary>
     /// <exception cref="InvalidOperationException"><see cref="Problems"/> is not empty.</exception>
     public RoundOptions ToOptions() =>
-        Problems.Count == 0 ? RoundOptionsText.Parse(Json()) : throw new InvalidOperationException(Problems.Values.First().ToString(CultureInfo.InvariantCulture));
+        Problems.Count == 0 ? RoundOptionsText.Parse(Json()) : throw new InvalidOperationException(FormattableString.Invariant(Problems.Values.First()));
 
     private static IEnumerable<KeyValuePair<string, string>> Texts(RoundOptions options)
     {
@@ -79,7 +79,7 @@ public sealed class RoundForm
         foreach (var problem in RoundOptionsText.Parse(Json()).Problems())
         {
             // Each sentence begins with the key it is about.
-            var said = problem.ToString(CultureInfo.InvariantCulture);
+            var said = FormattableString.Invariant(problem);
             found.TryAdd(said[..said.IndexOf(' ', StringComparison.Ordinal)], problem);
         }
 

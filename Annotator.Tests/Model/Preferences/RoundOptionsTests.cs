@@ -48,7 +48,7 @@ public sealed class RoundOptionsTests
 
     [Fact]
     public void Impossible_values_are_named_with_the_value() =>
-        (RoundOptions.AppDefaults("p", "r") with { Beta = 0, LabelSmoothing = 0.5, MaxLength = 8, MaxPromptLength = 8 }).Problems().Select(problem => problem.ToString()).ShouldBe(
+        (RoundOptions.AppDefaults("p", "r") with { Beta = 0, LabelSmoothing = 0.5, MaxLength = 8, MaxPromptLength = 8 }).Problems().Select(FormattableString.Invariant).ShouldBe(
         [
             "beta must be > 0; it is 0",
             "label_smoothing must be in [0, 0.5); it is 0.5",
