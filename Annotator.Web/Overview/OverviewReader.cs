@@ -132,7 +132,7 @@ public sealed class OverviewReader(
                 ? JsonLines.Parse<RoundMetrics>(line, directory.Metrics, 1)
                 : null;
             var result = File.Exists(directory.Result) ? RoundResult.Read(directory.Result) : null;
-            // A share of nobody knows how many says nothing.
+            // A share says nothing where it is not known of how many.
             if (result is not { Used.EvalComparisons: > 0 and var heldOut })
             {
                 return (null, null, 0);
