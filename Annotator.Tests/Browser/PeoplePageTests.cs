@@ -67,11 +67,11 @@ public sealed class PeoplePageTests(WebApp app, Fixtures.Browser browser) : ICla
         await other.Page.Keyboard.PressAsync("Enter");
         await other.ReadyAsync();
         await Assertions.Expect(other.Page.Locator("h1")).ToHaveTextAsync("Overview");
-        await other.Page.GetByRole(AriaRole.Link, new() { Name = "Rounds", Exact = true }).ClickAsync();
+        await other.Page.GetByRole(AriaRole.Navigation, new() { Name = "Main" }).GetByRole(AriaRole.Link, new() { Name = "Rounds" }).ClickAsync();
         await Assertions.Expect(other.Page.Locator("h1")).ToHaveTextAsync("Rounds");
         await Assertions.Expect(other.Page.GetByRole(AriaRole.Heading, new() { Name = "Past rounds" })).ToBeVisibleAsync();
         await Assertions.Expect(other.Page.GetByTestId("start")).ToHaveCountAsync(0);
-        await other.Page.GetByRole(AriaRole.Link, new() { Name = "Dataset" }).ClickAsync();
+        await other.Page.GetByRole(AriaRole.Navigation, new() { Name = "Main" }).GetByRole(AriaRole.Link, new() { Name = "Dataset" }).ClickAsync();
         await Assertions.Expect(other.Page.Locator("h1")).ToHaveTextAsync("Dataset");
         await Assertions.Expect(other.Page.GetByRole(AriaRole.Link, new() { Name = "Files" })).ToBeVisibleAsync();
         await Assertions.Expect(other.Page.GetByRole(AriaRole.Link, new() { Name = "Import" })).ToHaveCountAsync(0);

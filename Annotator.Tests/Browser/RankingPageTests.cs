@@ -315,7 +315,13 @@ public sealed class RankingPageTests(DeskApp desks, Fixtures.Browser browser)
         }
 
         /// <summary>Where the prompt stands on the screen, in pixels from its top.</summary>
-        public async Task<float> TopAsync() => (await Page.Locator(".comparison").BoundingBoxAsync())!.Y;
+        /// <summary>Where the comparison begins on screen, once it has come to rest.</summary>
+        public Task<float> TopAsync() => Page.Locator(".comparison").EvaluateAsync<float>("""
+            async comparison => {
+              await Promise.allSettled(comparison.getAnimations().map(animation => animation.finished));
+              return comparison.getBoundingClientRect().top;
+            }
+            """);
 
         public Task TakeAsync(string name) => desk.Screen.TakeAsync(name);
 

@@ -2,6 +2,7 @@ using Annotator.Web.Shell;
 using Deque.AxeCore.Commons;
 using Deque.AxeCore.Playwright;
 using Microsoft.Playwright;
+using MudBlazor;
 
 namespace Annotator.Tests.Fixtures;
 
@@ -39,11 +40,20 @@ internal static class Axe
         await page.Page.SetViewportSizeAsync(size.Width, size.Height);
     }
 
-    /// <summary>Waits until the page has a theme's colours: MudBlazor writes them once the circuit has heard of the change.</summary>
+    /// <summary>Waits until the page has a theme's colours: some at once, those that MudBlazor alone writes when the circuit has heard of the change.</summary>
     public static Task ThemeIsDrawnAsync(TestPage page, ColorScheme theme)
     {
-        var ground = theme == ColorScheme.Dark ? Palettes.Theme.PaletteDark.Background : Palettes.Theme.PaletteLight.Background;
-        return Assertions.Expect(page.Page.Locator("body")).ToHaveCSSAsync("background-color", $"rgb({ground.R}, {ground.G}, {ground.B})");
+        Palette palette = theme == ColorScheme.Dark ? Palettes.Theme.PaletteDark : Palettes.Theme.PaletteLight;
+        string[] colours = [.. new[] { palette.Background, palette.Black }.Select(colour => $"rgb({colour.R}, {colour.G}, {colour.B})")];
+        return Until.TrueAsync(() => page.Page.EvaluateAsync<bool>("""
+            ([ground, black]) => {
+              const probe = document.body.appendChild(document.createElement('i'));
+              probe.style.color = 'var(--mud-palette-black)';
+              const isWritten = !document.querySelector('.mud-layout') || getComputedStyle(probe).color === black;
+              probe.remove();
+              return isWritten && getComputedStyle(document.body).backgroundColor === ground;
+            }
+            """, colours));
     }
 
     private static IEnumerable<string> Lines(AxeResultItem violation) =>

@@ -64,6 +64,8 @@ public static class Palettes
     private static string Variables(Palette palette) => string.Concat(
         $"--mud-palette-primary:{palette.Primary.Value};--mud-palette-primary-text:{palette.PrimaryContrastText.Value};",
         $"--mud-palette-background:{palette.Background.Value};--mud-palette-background-gray:{palette.BackgroundGray.Value};",
+        $"--mud-palette-appbar-background:{palette.AppbarBackground.Value};--mud-palette-appbar-text:{palette.AppbarText.Value};",
+        $"--mud-palette-drawer-background:{palette.DrawerBackground.Value};--mud-palette-drawer-text:{palette.DrawerText.Value};",
         $"--mud-palette-surface:{palette.Surface.Value};--mud-palette-text-primary:{palette.TextPrimary.Value};",
         $"--mud-palette-text-secondary:{palette.TextSecondary.Value};--mud-palette-lines-default:{palette.LinesDefault.Value};",
         $"--mud-palette-lines-inputs:{palette.LinesInputs.Value};--mud-palette-error:{palette.Error.Value};",

@@ -171,6 +171,8 @@ public sealed class NextTokenTests
         for (var sum = 0.0; kept < inTopK && (kept == 0 || sum < (options.TopP + slack) * mass); kept++)
             sum += weights[kept];
         kept = Math.Min(kept, weights.Count(weight => weight >= options.MinP - slack));
+        while (slack > 0 && kept < weights.Length && weights[kept] >= weights[kept - 1] * (1 - slack))
+            kept++;                                                                               // in single precision either may come first
 
         var probabilities = new double[logits.Length];
         for (var i = 0; i < kept; i++)
