@@ -10,6 +10,8 @@ namespace Annotator.Web.Dataset;
 /// <content>The exports as files.</content>
 public sealed partial class DatasetExport
 {
+    private const int LinesAhead = 256;
+
     /// <summary>Streams a file; the stream stays open.</summary>
     /// <returns>How many lines or rows it has.</returns>
     /// <exception cref="NotAllowedException">Neither an admin nor a viewer.</exception>
@@ -100,7 +102,7 @@ public sealed partial class DatasetExport
     private static async Task<long> LinesAsync<T>(Stream stream, IAsyncEnumerable<T> lines, CancellationToken cancellation)
     {
         var count = 0L;
-        await JsonLines.WriteAsync(stream, lines.Select(line =>
+        await JsonLines.WriteAsync(stream, lines.ReadAheadAsync(LinesAhead, cancellation).Select(line =>
         {
             count++;
             return line;
