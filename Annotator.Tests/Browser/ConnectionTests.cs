@@ -13,12 +13,8 @@ public sealed class ConnectionTests(Fixtures.Browser browser)
     public async Task A_dropped_connection_is_told_in_a_calm_line_and_the_desk_goes_on_where_it_was()
     {
         await using var app = await WebApp.StartAsync();
-        var annotator = await SeatAsync(app);
-        await using var desk = await browser.OpenAsync(app, annotator);
-        var wire = await Wire.OfAsync(desk);
-        await desk.GoAsync("/");
-        await DeskKeys.JudgeAsync(desk, "1", 1);
-        await DeskKeys.ComparisonOnScreenAsync(desk);
+        await using var desk = await browser.OpenAsync(app, await SeatAsync(app));
+        var wire = await OneJudgedAsync(desk);
         var onScreen = await ComparisonAsync(desk);
         var banner = desk.Page.GetByText("The connection was lost");
 
@@ -37,12 +33,8 @@ public sealed class ConnectionTests(Fixtures.Browser browser)
     public async Task A_network_that_falls_silent_is_told_within_seconds_and_what_was_held_up_arrives()
     {
         await using var app = await WebApp.StartAsync();
-        var annotator = await SeatAsync(app);
-        await using var desk = await browser.OpenAsync(app, annotator);
-        var wire = await Wire.OfAsync(desk);
-        await desk.GoAsync("/");
-        await DeskKeys.JudgeAsync(desk, "1", 1);
-        await DeskKeys.ComparisonOnScreenAsync(desk);
+        await using var desk = await browser.OpenAsync(app, await SeatAsync(app));
+        var wire = await OneJudgedAsync(desk);
         var banner = desk.Page.GetByText("The connection was lost");
 
         wire.FallSilent();
@@ -87,6 +79,17 @@ public sealed class ConnectionTests(Fixtures.Browser browser)
         await desk.Page.Keyboard.PressAsync("Escape");
         await DeskKeys.JudgeAsync(desk, "2", 2);
         (await JudgmentsAsync(app)).ShouldBe(2);
+    }
+
+    /// <summary>One comparison is judged, and the next on screen.</summary>
+    /// <returns>What carries the page's messages from here on.</returns>
+    private static async Task<Wire> OneJudgedAsync(TestPage desk)
+    {
+        var wire = await Wire.OfAsync(desk);
+        await desk.GoAsync("/");
+        await DeskKeys.JudgeAsync(desk, "1", 1);
+        await DeskKeys.ComparisonOnScreenAsync(desk);
+        return wire;
     }
 
     private static async Task<TestPerson> SeatAsync(WebApp app)

@@ -98,9 +98,8 @@ public sealed class RoundSnapshot(IDbContextFactory<AnnotatorDbContext> contexts
     }
 
     /// <summary>
-    /// The study's current judgments with an id above <paramref name="after"/>, in the order they were made. Two queries in that
-    /// order, of judgments and of their responses, are read side by side: a query that joins them would give each judgment's
-    /// columns as often as it has responses.
+    /// The study's current judgments with an id above <paramref name="after"/>, in the order they were made, with their
+    /// responses (<see cref="SideBySide"/>).
     /// </summary>
     internal static async IAsyncEnumerable<JudgedComparison> Judged(
         AnnotatorDbContext db, long studyId, long after, bool withTokens, string? reference = null, [EnumeratorCancellation] CancellationToken cancellation = default)
