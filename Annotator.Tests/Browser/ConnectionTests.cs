@@ -49,7 +49,7 @@ public sealed class ConnectionTests(Fixtures.Browser browser)
             await using var db = app.OpenDb();
             return await db.Drafts.AnyAsync(draft => draft.Content.Contains("said into silence"));
         });
-        (await desk.Page.EvaluateAsync<string?>("sessionStorage.getItem('desk.unsent')")).ShouldBeNull();
+        await desk.Page.WaitForFunctionAsync("sessionStorage.getItem('desk.unsent') === null");
         await desk.Page.Keyboard.PressAsync("Escape");
         await DeskKeys.JudgeAsync(desk, "2", 2);
         desk.Problems.ShouldBeEmpty();
@@ -79,6 +79,28 @@ public sealed class ConnectionTests(Fixtures.Browser browser)
         await desk.Page.Keyboard.PressAsync("Escape");
         await DeskKeys.JudgeAsync(desk, "2", 2);
         (await JudgmentsAsync(app)).ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task What_was_typed_just_before_the_server_went_away_and_never_arrived_is_there_when_it_is_back()
+    {
+        await using var app = await WebApp.StartAsync();
+        await using var desk = await browser.OpenAsync(app, await SeatAsync(app));
+        var wire = await OneJudgedAsync(desk);
+        await desk.Page.Keyboard.PressAsync("c");
+        await desk.Page.Keyboard.TypeAsync("half a ");
+        wire.FallSilent();
+        await desk.Page.Keyboard.TypeAsync("thought");
+        await desk.Page.EvaluateAsync("delete document.documentElement.dataset.ready");
+
+        await app.StopAsync();
+        wire.Lose();
+        await app.InitializeAsync();
+
+        await Expect(desk.Page.Locator("html[data-ready=true]")).ToBeAttachedAsync(new() { Timeout = Patience });
+        await DeskKeys.ComparisonOnScreenAsync(desk);
+        await desk.Page.Keyboard.PressAsync("c");
+        await Expect(desk.Page.GetByLabel("Comment", new() { Exact = true })).ToHaveValueAsync("half a thought");
     }
 
     /// <summary>One comparison is judged, and the next on screen.</summary>

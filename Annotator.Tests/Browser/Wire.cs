@@ -62,6 +62,16 @@ internal sealed class Wire
         }
     }
 
+    /// <summary>What was held up never arrives; what is sent from here on does.</summary>
+    public void Lose()
+    {
+        lock (gate)
+        {
+            isSilent = false;
+            held.Clear();
+        }
+    }
+
     private void Pass(Action send)
     {
         lock (gate)

@@ -13,6 +13,8 @@ const editorPatience = 2000;
 let desk, server, listening, focusedBefore;
 // An editor was asked for and is on its way: until it has the focus, what is typed is meant for it.
 let editorAskedAt = 0, choosesEditor = false;
+const keepEvery = 400;
+let handingOver = 0;
 
 export function attach(root, page) {
   [desk, server] = [root, page];
@@ -39,12 +41,14 @@ export function attach(root, page) {
     guidelinesOpen: read('guidelines') === 'open',
     guidelinesSeen: Number(read('guidelines-seen') ?? 0),
     raw: read('raw') === 'on',
-    unsent: takeUnsent(),
+    unsent: JSON.parse(unsent()),
   };
 }
 
 export function detach() {
   listening.abort();
+  clearTimeout(handingOver);
+  handingOver = 0;
   delete document.documentElement.dataset.shortcuts;
 }
 
@@ -134,28 +138,30 @@ function onFocus(e) {
   }
 }
 
-// The server keeps what is typed. While there is no connection this tab does, and hands it over when there is one again.
-function onInput() {
-  if (!isConnected()) {
-    const [comment, edit] = ['#comment', '[data-editor]'].map(name => desk.querySelector(name)?.value ?? null);
-    try { sessionStorage.setItem('desk.unsent', JSON.stringify({ id: Number(desk.dataset.comparison), comment, edit })); } catch { /* as read and keep */ }
-  }
+// The server keeps what is typed a moment later. Until it says so this tab keeps it too, because either may be gone by then.
+function onInput(e) {
+  if (!e.target.matches?.('#comment, [data-editor]')) return;
+  const [comment, edit] = ['#comment', '[data-editor]'].map(name => desk.querySelector(name)?.value ?? null);
+  try { sessionStorage.setItem('desk.unsent', JSON.stringify({ id: Number(desk.dataset.comparison), comment, edit })); } catch { /* as read and keep */ }
+  handingOver ||= setTimeout(handOver, keepEvery);
 }
 
-const isConnected = () => ['live', undefined].includes(document.documentElement.dataset.connection);
-
-function takeUnsent() {
-  try {
-    const unsent = JSON.parse(sessionStorage.getItem('desk.unsent') ?? 'null');
-    sessionStorage.removeItem('desk.unsent');
-    return unsent;
-  } catch { return null; }
+export async function handOver() {
+  handingOver = 0;
+  const sent = unsent();
+  // Without a connection nobody answers; what is unsent goes again when there is one.
+  const isKept = await server.invokeMethodAsync('KeepDraft').catch(() => false);
+  if (isKept && unsent() === sent) try { sessionStorage.removeItem('desk.unsent'); } catch { /* as above */ }
 }
 
 function sendUnsent() {
-  if (takeUnsent() === null) return;
+  const { id } = JSON.parse(unsent()) ?? {};
+  if (id !== Number(desk.dataset.comparison)) return;
   for (const text of desk.querySelectorAll('#comment, [data-editor]')) text.dispatchEvent(new Event('input', { bubbles: true }));
 }
+
+const isConnected = () => ['live', undefined].includes(document.documentElement.dataset.connection);
+function unsent() { try { return sessionStorage.getItem('desk.unsent'); } catch { return null; } }
 
 function onClick(e) {
   const dialog = keysDialog();

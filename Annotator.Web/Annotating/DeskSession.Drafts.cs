@@ -32,8 +32,9 @@ public sealed partial class DeskSession
         }
     }
 
-    /// <summary>Writes what is not in the database yet: the page is being left, or the app stops.</summary>
-    public async Task KeepDraftAsync()
+    /// <summary>Writes what is not in the database yet: the page asks, or is being left, or the app stops.</summary>
+    /// <returns>False if it could not be written; it is tried again with the next change.</returns>
+    public async Task<bool> KeepDraftAsync()
     {
         await keeping;
         if (isUnsaved && Current is { } comparison)
@@ -41,6 +42,8 @@ public sealed partial class DeskSession
             isUnsaved = false;
             await (keeping = SaveAsync(comparison.Id, Draft));
         }
+
+        return !isUnsaved;
     }
 
     /// <summary>Goes back from an answer of the history without changing it.</summary>
