@@ -36,25 +36,8 @@ public sealed class DecodeBenchmark : IDisposable
     public IEnumerable<Figure> Run()
     {
         yield return new("matrix product, 2048³", MachineLimits.MatrixProduct() / 1e9, "GFLOP/s");
-        foreach (var rows in new[] { 1, 8, 32 })
-        {
-            var bandwidth = MachineLimits.ReadBandwidth();
-            if (rows == 1)
-                yield return new("memory, reading", bandwidth / 1e9, "GB/s");
-            var streamed = rows * bandwidth / Model.Parameters.Values.Sum(weight => weight.numel() * weight.element_size());
-            // One row has no matrix product to be limited by: every weight is read for two operations.
-            var multiplied = rows == 1 ? double.PositiveInfinity : rows / MachineLimits.MatrixProducts(rows, Products());
-            var rate = TokensPerSecond(rows);
-            var name = rows == 1 ? "1 row" : $"{rows} rows";
-            yield return new($"decode, {name}", rate, "tokens/s",
-                Math.Min(streamed, multiplied), streamed < multiplied ? "weights' bytes at the speed of memory" : "libtorch's matrix products alone");
-
-            // Where a step's time goes; what is left is norms, activations and the calls themselves.
-            var step = 1000 * rows / rate;
-            yield return new($"– its matrix products, {name}", 1000 * ProductsAlone(rows), "ms", step, "a step");
-            yield return new($"– its attention, {name}", 1000 * AttentionAlone(rows), "ms", step, "a step");
-            yield return new($"– its choice of tokens, {name}", 1000 * ChoiceAlone(rows), "ms", step, "a step");
-        }
+        foreach (var figure in new[] { 1, 8, 32 }.SelectMany(Decoding))
+            yield return figure;
 
         var one = FirstTokens(responses: 1);
         yield return new("first tokens of 4 responses to 200 tokens", FirstTokens(responses: 4), "s", one, "of 1 response");
@@ -66,54 +49,68 @@ public sealed class DecodeBenchmark : IDisposable
 
     public void Dispose() => _policy.Dispose();
 
-    /// <summary>In the steady state: between two steps nothing joins or leaves.</summary>
-    private double TokensPerSecond(int rows)
+    /// <summary>Steps in the steady state (between two of them nothing joins or leaves), what limits them, and where their time goes.</summary>
+    private List<Figure> Decoding(int rows)
     {
-        var best = 0.0;
-        for (var go = 0; go < 3; go++)
-        {
-            using var batch = new SamplingBatch(Model);
-            batch.Add([.. Enumerable.Range(0, rows).Select(row => Response(row, PromptLength, NewTokens))]);
-            batch.Step((_, _) => { });                                                            // the prompts' own last step
-            var begun = Stopwatch.GetTimestamp();
-            var steps = 0;
-            while (batch.Step((_, _) => { }))
-                steps++;
-            best = Math.Max(best, rows * (steps + 1) / Stopwatch.GetElapsedTime(begun).TotalSeconds);
-        }
-
-        return best;
-    }
-
-    private double ProductsAlone(int rows)
-    {
+        const int Goes = 31, StepsAGo = 2;
         using var scope = NewDisposeScope();
         using var _ = no_grad();
+        using var reading = new MemoryReading();
+        using var batch = new SamplingBatch(Model);
+        batch.Add([.. Enumerable.Range(0, rows).Select(row => Response(row, PromptLength, 2 + Goes * StepsAGo))]);
+        batch.Step((_, _) => { });                                                                // the prompts' own last step
+
+        var seconds = MachineLimits.InTurn(Goes, [.. reading.Ways, Steps, Products(rows), Attention(rows), Choice(rows)]);
+        var bandwidth = MemoryReading.Bytes / seconds[..reading.Ways.Count].Min();
+        var (step, parts) = (seconds[reading.Ways.Count] / StepsAGo, seconds[(reading.Ways.Count + 1)..]);
+        var streamed = bandwidth / Model.Parameters.Values.Sum(weight => weight.numel() * weight.element_size());
+        // One row has no matrix product to be limited by: every weight is read for two operations.
+        var multiplied = rows == 1 ? double.PositiveInfinity : 1 / MachineLimits.MatrixProducts(rows, Shapes());
+
+        var name = rows == 1 ? "1 row" : $"{rows} rows";
+        return
+        [
+            new($"memory, reading, beside {name}", bandwidth / 1e9, "GB/s"),
+            new($"decode, {name}", rows / step, "tokens/s",
+                rows * Math.Min(streamed, multiplied), streamed < multiplied ? "weights' bytes at the speed of memory" : "libtorch's matrix products alone"),
+            // What is left is norms, activations and the calls themselves.
+            new($"– its matrix products, {name}", 1000 * parts[0], "ms", 1000 * step, "a step"),
+            new($"– its attention, {name}", 1000 * parts[1], "ms", 1000 * step, "a step"),
+            new($"– its choice of tokens, {name}", 1000 * parts[2], "ms", 1000 * step, "a step"),
+        ];
+
+        void Steps()
+        {
+            for (var i = 0; i < StepsAGo; i++)
+                batch.Step((_, _) => { });
+        }
+    }
+
+    private Action Products(int rows)
+    {
         var products = Matrices().Select(weight => (Weight: weight, X: rand(rows, weight.shape[1]))).ToList();
-        return MachineLimits.Best(() => products.ForEach(product => Projection.Linear(product.X, product.Weight).Dispose()));
+        return () => products.ForEach(product => Projection.Linear(product.X, product.Weight).Dispose());
     }
 
     /// <summary>Over the tokens that a row has in the middle of its decoding.</summary>
-    private double AttentionAlone(int rows)
+    private Action Attention(int rows)
     {
-        using var scope = NewDisposeScope();
-        using var _ = no_grad();
         const int Length = PromptLength + NewTokens / 2;
         var query = rand(rows, Model.KeyValueHeads, 1, Model.HeadWidth);
         var layers = Enumerable.Range(0, Model.Layers).Select(_ => (Keys: Room(), Values: Room())).ToList();
         long[] lengths = [.. Enumerable.Repeat((long)Length, rows)];
-        return MachineLimits.Best(() => layers.ForEach(layer => OneTokenAttention.Of(query, layer.Keys, layer.Values, lengths).Dispose()));
+        return () => layers.ForEach(layer => OneTokenAttention.Of(query, layer.Keys, layer.Values, lengths).Dispose());
 
         Tensor Room() => rand(rows, Length + 1, Model.KeyValueHeads, Model.HeadWidth).transpose(1, 2);
     }
 
-    private double ChoiceAlone(int rows)
+    private Action Choice(int rows)
     {
         var logits = new float[Model.VocabularySize];
         var random = new Random(1);
         for (var i = 0; i < logits.Length; i++)
             logits[i] = (float)random.NextDouble();
-        return MachineLimits.Best(() => Crew.Share(rows, _ => NextToken.Choose(logits, new(), 0.5)));
+        return () => Crew.Share(rows, _ => NextToken.Choose(logits, new(), 0.5));
     }
 
     private double FirstTokens(int responses)
@@ -191,7 +188,7 @@ public sealed class DecodeBenchmark : IDisposable
         return [.. Enumerable.Range(0, length).Select(_ => random.Next(Model.VocabularySize))];
     }
 
-    private IReadOnlyList<(long In, long Out)> Products() => [.. Matrices().Select(weight => (weight.shape[1], weight.shape[0]))];
+    private IReadOnlyList<(long In, long Out)> Shapes() => [.. Matrices().Select(weight => (weight.shape[1], weight.shape[0]))];
 
     /// <summary>All weights that a step multiplies with, [out, in].</summary>
     private IEnumerable<Tensor> Matrices() => Model.Parameters

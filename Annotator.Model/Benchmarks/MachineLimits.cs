@@ -9,19 +9,6 @@ public static class MachineLimits
 {
     private const int Goes = 7;
 
-    /// <summary>Bytes a second that can be read from memory by all threads, over an array far beyond the caches.</summary>
-    public static double ReadBandwidth()
-    {
-        using var scope = NewDisposeScope();
-        using var _ = no_grad();
-        var (rows, columns) = (40_000L, 4_096L);
-        var matrix = rand(rows, columns);                                                         // 655 MB
-        var vector = rand(columns);
-        // Whichever reads faster: a sum, or a matrix–vector product.
-        var seconds = Math.Min(Best(() => matrix.sum().Dispose()), Best(() => mv(matrix, vector).Dispose()));
-        return rows * columns * sizeof(float) / seconds;
-    }
-
     /// <summary>
     /// Seconds of the matrix products x·W alone, one after the other, of a batch against given weights: at the shapes, and
     /// with the traffic from memory, of a decoding step. For each weight the better of its two layouts in memory.
@@ -70,5 +57,26 @@ public static class MachineLimits
         }
 
         return best;
+    }
+
+    /// <summary>
+    /// Median seconds of several actions that are done in turn. On a machine that others share, a limit that was measured
+    /// a minute before what is held against it is another machine's; so what they take away falls on all alike.
+    /// </summary>
+    public static double[] InTurn(int goes, IReadOnlyList<Action> actions)
+    {
+        ArgumentNullException.ThrowIfNull(actions);
+        var seconds = actions.Select(_ => new double[goes]).ToArray();
+        for (var go = 0; go < goes; go++)
+        {
+            foreach (var (i, action) in actions.Index())
+            {
+                var begun = Stopwatch.GetTimestamp();
+                action();
+                seconds[i][go] = Stopwatch.GetElapsedTime(begun).TotalSeconds;
+            }
+        }
+
+        return [.. seconds.Select(each => each.Order().ElementAt(goes / 2))];
     }
 }

@@ -18,6 +18,9 @@ public sealed record RoundMetrics
     /// <summary>Passes over the training comparisons so far.</summary>
     public double Epoch { get; init; }
 
+    /// <summary>Comparisons in the batch that the line was measured on, fewer at an epoch's end; null in rounds of older versions.</summary>
+    public int? BatchSize { get; init; }
+
     public double Loss { get; init; }
 
     [JsonPropertyName("rewards/chosen")]

@@ -99,7 +99,7 @@ public sealed class DpoTrainer : IDisposable
 
         var batch = Batch(Step);
         Optimizer.ZeroGradients();
-        var line = Line(Pass(batch, learn: !finished, cancellation), eval);
+        var line = Line(batch.Count, Pass(batch, learn: !finished, cancellation), eval);
         RequireFinite(line.Loss, "loss");
         if (finished)
         {
@@ -207,11 +207,12 @@ public sealed class DpoTrainer : IDisposable
         return measures;
     }
 
-    private RoundMetrics Line(PreferenceMeasures train, PreferenceMeasures? eval) => new()
+    private RoundMetrics Line(int batchSize, PreferenceMeasures train, PreferenceMeasures? eval) => new()
     {
         Step = Step,
         MaxSteps = MaxSteps,
         Epoch = (double)Step / StepsPerEpoch,
+        BatchSize = batchSize,
         Loss = train.Loss,
         RewardsChosen = train.RewardsChosen,
         RewardsRejected = train.RewardsRejected,

@@ -90,7 +90,7 @@ public sealed class PoliciesPageTests(AppWithFakeSampler fixture, Fixtures.Brows
         await Expect(page.Page.Locator("[data-pair='2-1']")).ToContainTextAsync("62%");
         await Expect(page.Page.GetByTestId("data")).ToContainTextAsync("learning_rate");
         await Expect(page.Page.GetByTestId("metrics")).ToContainTextAsync("objective/kl");
-        await Expect(page.Page.GetByTestId("metrics")).ToContainTextAsync("rewards/accuracies71% of ");
+        await Expect(page.Page.GetByTestId("metrics")).ToContainTextAsync("rewards/accuracies71% of 8");
         await Expect(page.Page.GetByTestId("model")).ToContainTextAsync("gpt2");
         var download = await page.Page.RunAndWaitForDownloadAsync(() => page.Page.GetByTestId("download").ClickAsync());
         download.SuggestedFilename.ShouldBe($"policy-{policies[2].Hash[..12]}.zip");
@@ -304,7 +304,7 @@ public sealed class PoliciesPageTests(AppWithFakeSampler fixture, Fixtures.Brows
         new RoundResult
         {
             Status = RoundStatus.Succeeded, Steps = 24, MaxSteps = 24, Used = new() { TrainComparisons = 180, TrainPairs = 180 },
-            FinalMetrics = new() { Step = 24, MaxSteps = 24, Loss = 0.52, RewardsAccuracies = 0.71, RewardsMargins = 0.44 },
+            FinalMetrics = new() { Step = 24, MaxSteps = 24, BatchSize = 8, Loss = 0.52, RewardsAccuracies = 0.71, RewardsMargins = 0.44 },
         }.Write(directory.Result);
         var result = System.Text.Json.Nodes.JsonNode.Parse(await File.ReadAllTextAsync(directory.Result, Cancellation))!;
         result["objective/kl"] = 2.4 * number;

@@ -123,6 +123,7 @@ public sealed class RoundsPageTests(WebApp app, Fixtures.Browser browser) : ICla
 
         await loss.Locator(".chart-plot").HoverAsync(new() { Position = new() { X = 60, Y = 40 } });
         await Expect(loss.Locator(".chart-tip")).ToContainTextAsync("train 0.");
+        await Expect(page.Page.Locator("[data-chart='rewards/accuracies'] .chart-now")).ToHaveTextAsync("60% of 8");
 
         await LogAsync(round, directory, 41);
         await Expect(curves).ToHaveAttributeAsync("data-steps", "42");
@@ -274,7 +275,7 @@ public sealed class RoundsPageTests(WebApp app, Fixtures.Browser browser) : ICla
         Directory.CreateDirectory(directory.Root);
         var lines = Enumerable.Range(0, 61).Select(step => new RoundMetrics
         {
-            Step = step, MaxSteps = 60, Epoch = step / 30.0, Loss = 0.693147 * Math.Exp(-0.02 * number * step) + (step % 7 * 0.004), RewardsAccuracies = Math.Min(1, 0.5 + (0.008 * step)), RewardsMargins = 0.02 * number * step,
+            Step = step, MaxSteps = 60, Epoch = step / 30.0, BatchSize = 10, Loss = 0.693147 * Math.Exp(-0.02 * number * step) + (step % 7 * 0.004), RewardsAccuracies = Math.Min(1, 0.5 + (0.008 * step)), RewardsMargins = 0.02 * number * step,
             RewardsChosen = 0.01 * step, RewardsRejected = -0.01 * number * step, LogpsChosen = -60 - (0.1 * step), LogpsRejected = -60 - (0.3 * step), GradNorm = step == 60 ? null : 4 + Math.Sin(step), LearningRate = step == 60 ? null : 3e-5,
             NumTokens = 900 * step, ExamplesPerSecond = step == 0 ? null : 31, EvalLoss = step % 20 == 0 ? 0.69 - (0.003 * step) : null, EvalRewardsAccuracies = step % 20 == 0 ? 0.5 + (0.003 * step) : null, EvalRewardsMargins = step % 20 == 0 ? 0.01 * step : null,
         }).ToList();
@@ -291,7 +292,7 @@ public sealed class RoundsPageTests(WebApp app, Fixtures.Browser browser) : ICla
 
     private async Task LogAsync(Round round, RoundDirectory directory, int step)
     {
-        var metrics = new RoundMetrics { Step = step, MaxSteps = 100, Loss = 0.69314 - (0.005 * step), RewardsMargins = 0.01 * step, RewardsAccuracies = 0.6 };
+        var metrics = new RoundMetrics { Step = step, MaxSteps = 100, BatchSize = 8, Loss = 0.69314 - (0.005 * step), RewardsMargins = 0.01 * step, RewardsAccuracies = 0.6 };
         await File.AppendAllTextAsync(directory.Metrics, JsonLines.Format(metrics) + "\n", cancellation);
         app.Services.GetRequiredService<LiveFeed>().Publish(new RoundProgress(studyId, round.Id, step, 100, MetricNames.Of(metrics)));
     }

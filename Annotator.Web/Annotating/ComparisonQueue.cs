@@ -17,6 +17,9 @@ internal sealed class ComparisonQueue(AnnotatorDbContext db, SideOrder order, lo
     /// <summary>In steps; a longer one is noted down, which costs a row written.</summary>
     private const int LongestWalk = 16;
 
+    /// <summary>When what is leased now expires.</summary>
+    private DateTime Until => now + Desk.Lease;
+
     /// <summary>Takes away what has expired, the annotator's own too: whoever comes first has the place.</summary>
     public async Task SweepAsync(CancellationToken cancel)
     {
@@ -34,20 +37,19 @@ internal sealed class ComparisonQueue(AnnotatorDbContext db, SideOrder order, lo
     /// What the page has then stands at the front, this one behind it, and behind that whatever else lies on the desk.
     /// </summary>
     /// <param name="except">What the page has already, in its order.</param>
-    /// <param name="until">When the leases expire.</param>
     /// <param name="room">How many more the annotator may judge today, those of <paramref name="except"/> among them; null = no limit.</param>
-    public async Task<Lease?> TakeAsync(IReadOnlyCollection<long> except, DateTime until, int? room, CancellationToken cancel)
+    public async Task<Lease?> TakeAsync(IReadOnlyCollection<long> except, int? room, CancellationToken cancel)
     {
         var held = await HeldAsync(cancel);
         var next = except.Count >= room ? null
             : held.Find(l => !except.Contains(l.ComparisonId) && l.Comparison!.RetiredAt is null)
-                ?? await AtItsRateAsync(held.Count, until, cancel) ?? await FromStockAsync(until, cancel);
+                ?? await AtItsRateAsync(held.Count, cancel) ?? await FromStockAsync(cancel);
         if (next is not null && !held.Contains(next))
         {
             held.Add(next);
         }
 
-        Renew(held, next is null ? [.. except] : [.. except, next.ComparisonId], until);
+        Renew(held, next is null ? [.. except] : [.. except, next.ComparisonId]);
         return next;
     }
 
@@ -55,12 +57,12 @@ internal sealed class ComparisonQueue(AnnotatorDbContext db, SideOrder order, lo
     /// Renews the annotator's lease on a comparison, if there is one, and with it all others on the desk: a
     /// reload then finds that one on screen and the others behind it.
     /// </summary>
-    public async Task RenewAsync(long onScreen, DateTime until, CancellationToken cancel)
+    public async Task RenewAsync(long onScreen, CancellationToken cancel)
     {
         var held = await HeldAsync(cancel);
         if (held.Exists(l => l.ComparisonId == onScreen))
         {
-            Renew(held, [onScreen], until);
+            Renew(held, [onScreen]);
             await db.SaveWithoutSavepointAsync(cancel);
         }
     }
@@ -77,9 +79,9 @@ internal sealed class ComparisonQueue(AnnotatorDbContext db, SideOrder order, lo
     }
 
     /// <summary>Puts a comparison on the annotator's desk.</summary>
-    public Lease Add(Comparison comparison, bool isRepeat, DateTime until)
+    public Lease Add(Comparison comparison, bool isRepeat)
     {
-        var lease = new Lease { ComparisonId = comparison.Id, Comparison = comparison, AnnotatorId = me, StudyId = study, IsRepeat = isRepeat, ExpiresAt = until };
+        var lease = new Lease { ComparisonId = comparison.Id, Comparison = comparison, AnnotatorId = me, StudyId = study, IsRepeat = isRepeat, ExpiresAt = Until };
         db.Leases.Add(lease);
         if (TakesPlace(lease))
         {
@@ -95,19 +97,19 @@ internal sealed class ComparisonQueue(AnnotatorDbContext db, SideOrder order, lo
             .OrderBy(l => l.ExpiresAt).ToListAsync(cancel);
 
     /// <summary>Lets leases expire a tick after one another: first those that the page has, then the others in the order they had.</summary>
-    private static void Renew(IEnumerable<Lease> held, long[] inFront, DateTime until)
+    private void Renew(IEnumerable<Lease> held, long[] inFront)
     {
         var places = inFront.Index().ToDictionary(one => one.Item, one => one.Index);
         foreach (var (place, lease) in held.OrderBy(l => places.GetValueOrDefault(l.ComparisonId, int.MaxValue)).Index())
         {
-            lease.ExpiresAt = until + TimeSpan.FromTicks(place);
+            lease.ExpiresAt = Until + TimeSpan.FromTicks(place);
         }
     }
 
     private static bool TakesPlace(Lease lease) => !lease.IsRepeat && lease.Comparison!.Purpose != ComparisonPurpose.Gold;
 
-    private async Task<Lease?> FromStockAsync(DateTime until, CancellationToken cancel) =>
-        await OpenIdAsync(cancel) is { } id ? Add(await db.Comparisons.SingleAsync(c => c.Id == id, cancel), isRepeat: false, until) : null;
+    private async Task<Lease?> FromStockAsync(CancellationToken cancel) =>
+        await OpenIdAsync(cancel) is { } id ? Add(await db.Comparisons.SingleAsync(c => c.Id == id, cancel), isRepeat: false) : null;
 
     /// <summary>
     /// The first comparison of the queue with an open place whose prompt the annotator has neither judged, skipped nor on
@@ -154,7 +156,7 @@ internal sealed class ComparisonQueue(AnnotatorDbContext db, SideOrder order, lo
     private sealed record Walk(long? Id, long? FirstOrder, long SeenTo, int Steps);
 
     /// <summary>By a keyed hash of what the annotator has done so far, so that asking again decides the same.</summary>
-    private async Task<Lease?> AtItsRateAsync(int held, DateTime until, CancellationToken cancel)
+    private async Task<Lease?> AtItsRateAsync(int held, CancellationToken cancel)
     {
         var rates = await db.Studies.Where(s => s.Id == study).Select(s => new { s.Task.GoldRate, s.Task.RepeatRate, s.Evaluation.Share }).SingleAsync(cancel);
         if (rates.GoldRate + rates.RepeatRate + rates.Share <= 0)
@@ -166,30 +168,30 @@ internal sealed class ComparisonQueue(AnnotatorDbContext db, SideOrder order, lo
         var chance = order.Chance(study, me, last, held);
         if (chance < rates.GoldRate)
         {
-            return await GoldAsync(until, cancel);
+            return await GoldAsync(cancel);
         }
 
         chance -= rates.GoldRate;
         if (chance < rates.RepeatRate)
         {
-            return await RepeatAsync(chance / rates.RepeatRate, until, cancel);
+            return await RepeatAsync(chance / rates.RepeatRate, cancel);
         }
 
-        return chance - rates.RepeatRate < rates.Share ? await EvaluationAsync(until, cancel) : null;
+        return chance - rates.RepeatRate < rates.Share ? await EvaluationAsync(cancel) : null;
     }
 
     /// <summary>One between two policies. It has one place, so what is open nobody has judged or on the desk.</summary>
-    private async Task<Lease?> EvaluationAsync(DateTime until, CancellationToken cancel)
+    private async Task<Lease?> EvaluationAsync(CancellationToken cancel)
     {
         var next = await db.Comparisons
             .Where(c => c.StudyId == study && c.Purpose == ComparisonPurpose.Evaluation && c.RetiredAt == null && c.OpenPlaces > 0
                 && !db.Judgments.Any(j => j.ComparisonId == c.Id && j.AnnotatorId == me && !j.IsSuperseded && j.Verdict != Verdict.Withdrawn))
             .OrderBy(c => c.QueueOrder).ThenBy(c => c.Id)
             .FirstOrDefaultAsync(cancel);
-        return next is null ? null : Add(next, isRepeat: false, until);
+        return next is null ? null : Add(next, isRepeat: false);
     }
 
-    private async Task<Lease?> GoldAsync(DateTime until, CancellationToken cancel)
+    private async Task<Lease?> GoldAsync(CancellationToken cancel)
     {
         var gold = await db.Comparisons
             .Where(c => c.StudyId == study && c.Purpose == ComparisonPurpose.Gold && c.RetiredAt == null
@@ -197,12 +199,12 @@ internal sealed class ComparisonQueue(AnnotatorDbContext db, SideOrder order, lo
                 && !db.Leases.Any(l => l.ComparisonId == c.Id && l.AnnotatorId == me))
             .OrderBy(c => c.QueueOrder).ThenBy(c => c.Id)
             .FirstOrDefaultAsync(cancel);
-        return gold is null ? null : Add(gold, isRepeat: false, until);
+        return gold is null ? null : Add(gold, isRepeat: false);
     }
 
     /// <summary>One that the annotator answered at least <see cref="RepeatDistance"/> judgments ago, and was not asked again since.</summary>
     /// <param name="place">From 0, the annotator's first judgment, to 1, the latest that is far enough back: where to look from.</param>
-    private async Task<Lease?> RepeatAsync(double place, DateTime until, CancellationToken cancel)
+    private async Task<Lease?> RepeatAsync(double place, CancellationToken cancel)
     {
         var far = await Own().OrderByDescending(j => j.CreatedAt).ThenByDescending(j => j.Id).Skip(RepeatDistance)
             .Select(j => (DateTime?)j.CreatedAt).FirstOrDefaultAsync(cancel);
@@ -221,7 +223,7 @@ internal sealed class ComparisonQueue(AnnotatorDbContext db, SideOrder order, lo
             .OrderBy(j => j.CreatedAt).ThenBy(j => j.Id)
             .Select(j => j.Comparison!)
             .FirstOrDefaultAsync(cancel);
-        return again is null ? null : Add(again, isRepeat: true, until);
+        return again is null ? null : Add(again, isRepeat: true);
     }
 
     private IQueryable<Judgment> Own() =>

@@ -34,7 +34,7 @@ public sealed partial class Desk
 
         var now = Now;
         await KeepDraftAsync(db, me, comparisonId, draft, now, cancel);
-        await new ComparisonQueue(db, sideOrder, seat.StudyId, me, now).RenewAsync(comparisonId, now + Lease, cancel);
+        await new ComparisonQueue(db, sideOrder, seat.StudyId, me, now).RenewAsync(comparisonId, cancel);
         await transaction.CommitAsync(cancel);
     }
 

@@ -46,7 +46,7 @@ public sealed partial class Desk
 
             prefetched = desk.Find(l => l.ComparisonId == request.PrefetchedId && l != lease && l.Comparison!.RetiredAt is null);
             await db.SaveWithoutSavepointAsync(cancel);
-            next = await queue.TakeAsync(prefetched is null ? [] : [prefetched.ComparisonId], now + Lease, await RoomAsync(db, seat, cancel), cancel);
+            next = await queue.TakeAsync(prefetched is null ? [] : [prefetched.ComparisonId], await RoomAsync(db, seat, cancel), cancel);
             await db.SaveWithoutSavepointAsync(cancel);
             await MarkSeenAsync(db, me, now, cancel);
             await transaction.CommitAsync(cancel);

@@ -131,10 +131,10 @@ public sealed partial class Desk
             }
 
             lease = await db.Leases.SingleOrDefaultAsync(l => l.ComparisonId == comparison.Id && l.AnnotatorId == me, cancel)
-                ?? queue.Add(comparison, last.Origin == JudgmentOrigin.Repeat, now + Lease);
+                ?? queue.Add(comparison, last.Origin == JudgmentOrigin.Repeat);
             await db.SaveWithoutSavepointAsync(cancel);
             // What was on screen waits behind the one that came back.
-            await queue.RenewAsync(comparison.Id, now + Lease, cancel);
+            await queue.RenewAsync(comparison.Id, cancel);
             await transaction.CommitAsync(cancel);
         }
 

@@ -85,7 +85,7 @@ public sealed partial class Desk(
             var now = Now;
             var queue = new ComparisonQueue(db, sideOrder, seat.StudyId, me, now);
             await queue.SweepAsync(cancel);
-            next = await queue.TakeAsync(except, now + Lease, await RoomAsync(db, seat, cancel), cancel);
+            next = await queue.TakeAsync(except, await RoomAsync(db, seat, cancel), cancel);
             await db.SaveWithoutSavepointAsync(cancel);
             await MarkSeenAsync(db, me, now, cancel);
             await transaction.CommitAsync(cancel);

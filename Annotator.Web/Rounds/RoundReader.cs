@@ -15,22 +15,6 @@ public sealed record RoundView(Round Round, RoundResult? Result, SelectionCounts
     /// <summary>The loss before the first update is what theory says it must be; null where theory says nothing.</summary>
     public bool? StartsWhereItMust => Result is { Step0Loss: { } loss, ExpectedStep0Loss: { } expected } ? Math.Abs(loss - expected) <= 1e-3 : null;
 
-    /// <summary>Comparisons in the batch that the trainer's last line was measured on, which is smaller at an epoch's end; 0 if that is not known.</summary>
-    public int LastBatch
-    {
-        get
-        {
-            if (Result is not { FinalMetrics.Step: var step, Used.TrainComparisons: > 0 and var all })
-            {
-                return 0;
-            }
-
-            var size = RoundOptionsText.Parse(Round.Options).BatchSize;
-            var start = step % ((all + size - 1) / size) * size;
-            return Math.Min(size, all - start);
-        }
-    }
-
     /// <summary>From the trainer's start to its end; null while it runs.</summary>
     public TimeSpan? Took => Round is { StartedAt: { } start, EndedAt: { } end } ? end - start : null;
 }

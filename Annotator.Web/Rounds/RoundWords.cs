@@ -120,7 +120,7 @@ public static class RoundWords
             return MetricText.Of(value);
         }
 
-        var count = name.StartsWith("eval_", StringComparison.Ordinal) ? of.Result?.Used.EvalComparisons : of.LastBatch;
+        var count = name.StartsWith("eval_", StringComparison.Ordinal) ? of.Result?.Used.EvalComparisons : of.Result?.FinalMetrics?.BatchSize;
         return count > 0 ? words["{0} of {1:N0}", MetricText.Share(value), count] : MetricText.Share(value);
     }
 

@@ -144,6 +144,10 @@ public sealed class DpoTrainerTests
     }
 
     [Fact]
+    public void Each_line_says_of_how_many_comparisons_it_is_and_an_epochs_last_may_be_of_fewer() =>
+        FirstUpdates(Plain with { BatchSize = 4 }).Select(line => line.BatchSize).ShouldBe([4, 2, 4]);
+
+    [Fact]
     public void A_cancelled_step_changes_nothing()
     {
         var oracle = Oracles.Json("dpo/trajectory_gpt2.json");
