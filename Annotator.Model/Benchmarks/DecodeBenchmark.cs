@@ -59,8 +59,10 @@ public sealed class DecodeBenchmark : IDisposable
         using var batch = new SamplingBatch(Model);
         batch.Add([.. Enumerable.Range(0, rows).Select(row => Response(row, PromptLength, 2 + Goes * StepsAGo))]);
         batch.Step((_, _) => { });                                                                // the prompts' own last step
+        using var cache = Model.CreateCache(rows, 2 * (PromptLength + Goes));
+        cache.Advance(PromptLength + Goes);                                                       // what a row has in the middle of its decoding
 
-        var seconds = MachineLimits.InTurn(Goes, [.. reading.Ways, Steps, Products(rows), Attention(rows), Choice(rows)]);
+        var seconds = MachineLimits.InTurn(Goes, [.. reading.Ways, Steps, Products(rows), Attention(cache), Choice(rows)]);
         var bandwidth = MemoryReading.Bytes / seconds[..reading.Ways.Count].Min();
         var (step, parts) = (seconds[reading.Ways.Count] / StepsAGo, seconds[(reading.Ways.Count + 1)..]);
         var streamed = bandwidth / Model.Parameters.Values.Sum(weight => weight.numel() * weight.element_size());
@@ -92,16 +94,14 @@ public sealed class DecodeBenchmark : IDisposable
         return () => products.ForEach(product => Projection.Linear(product.X, product.Weight).Dispose());
     }
 
-    /// <summary>Over the tokens that a row has in the middle of its decoding.</summary>
-    private Action Attention(int rows)
+    private Action Attention(KeyValueCache cache)
     {
-        const int Length = PromptLength + NewTokens / 2;
-        var query = rand(rows, Model.KeyValueHeads, 1, Model.HeadWidth);
-        var layers = Enumerable.Range(0, Model.Layers).Select(_ => (Keys: Room(), Values: Room())).ToList();
-        long[] lengths = [.. Enumerable.Repeat((long)Length, rows)];
-        return () => layers.ForEach(layer => OneTokenAttention.Of(query, layer.Keys, layer.Values, lengths).Dispose());
-
-        Tensor Room() => rand(rows, Length + 1, Model.KeyValueHeads, Model.HeadWidth).transpose(1, 2);
+        var one = rand(cache.Rows, Model.KeyValueHeads, 1, Model.HeadWidth);
+        return () =>
+        {
+            for (var layer = 0; layer < Model.Layers; layer++)
+                OneTokenAttention.Of(one, one, one, cache, layer).Dispose();
+        };
     }
 
     private Action Choice(int rows)

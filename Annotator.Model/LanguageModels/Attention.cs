@@ -94,11 +94,12 @@ public static class Attention
     {
         if (pass.Cache is not null)
         {
-            (key, value) = pass.Cache.Append(layer, key, value);                                  // (B, key heads, S, d)
             if (pass.Mask is null && OneTokenAttention.Suits(pass.Cache.Model, query.shape[2]))
             {
-                return OneTokenAttention.Of(query, key, value, pass.Cache.Lengths);
+                return OneTokenAttention.Of(query, key, value, pass.Cache, layer);
             }
+
+            (key, value) = pass.Cache.Append(layer, key, value);                                  // (B, key heads, S, d)
         }
 
         var (rows, heads, length, width) = (query.shape[0], query.shape[1], query.shape[2], query.shape[3]);

@@ -68,6 +68,15 @@ public sealed class KeyValueCache : IDisposable
         }
     }
 
+    /// <summary>Room for one more token a row, for whoever writes it there instead of <see cref="Append"/>.</summary>
+    /// <param name="layer">From 0.</param>
+    /// <returns>(row capacity, token capacity, heads, d) each, contiguous.</returns>
+    internal (Tensor Keys, Tensor Values) RoomForOneMore(int layer)
+    {
+        Reserve(layer, Rows, Longest + 1);
+        return (_keys[layer], _values[layer]);
+    }
+
     /// <summary>Counts tokens that all layers have appended to every row.</summary>
     public void Advance(long tokens)
     {

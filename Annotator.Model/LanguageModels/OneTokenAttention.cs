@@ -20,21 +20,24 @@ internal static unsafe class OneTokenAttention
         queries == 1 && !is_grad_enabled() && model.Dropout == 0
         && model.HeadWidth % Lane == 0 && model.Dtype == ScalarType.Float32 && model.Device.type == DeviceType.CPU;
 
-    /// <summary>softmax(q·kᵀ/√d)·v.</summary>
+    /// <summary>softmax(q·kᵀ/√d)·v over the cache, which takes in the new token first.</summary>
     /// <param name="query">(B, heads, 1, d).</param>
-    /// <param name="keys">(B, key heads, S, d), a view of the cache.</param>
-    /// <param name="values">As the keys.</param>
-    /// <param name="lengths">Of each row before the new token, which stands behind them.</param>
+    /// <param name="key">(B, key heads, 1, d).</param>
+    /// <param name="value">As the key.</param>
+    /// <param name="cache">Of the tokens before.</param>
+    /// <param name="layer">From 0.</param>
     /// <returns>(B, 1, heads · d).</returns>
-    public static Tensor Of(Tensor query, Tensor keys, Tensor values, IReadOnlyList<long> lengths)
+    public static Tensor Of(Tensor query, Tensor key, Tensor value, KeyValueCache cache, int layer)
     {
         var (rows, heads, width) = ((int)query.shape[0], (int)query.shape[1], (int)query.shape[3]);
-        using var queries = query.contiguous();
+        var (keys, values) = cache.RoomForOneMore(layer);
+        var capacity = (int)keys.shape[1];
+        using Tensor queries = query.contiguous(), newKeys = key.contiguous(), newValues = value.contiguous();
         var y = empty([rows, 1, (long)heads * width], ScalarType.Float32, query.device);
-        var strides = keys.stride();
         var step = new Step(
             FewRowsProduct.Pointer(queries), FewRowsProduct.Pointer(keys), FewRowsProduct.Pointer(values), FewRowsProduct.Pointer(y),
-            heads, heads / (int)keys.shape[1], width, strides[0], strides[1], strides[2], [.. lengths.Select(length => (int)length + 1)]);
+            heads, (int)keys.shape[2], width, capacity, [.. cache.Lengths.Select(length => (int)length + 1)]);
+        step.Append(FewRowsProduct.Pointer(newKeys), FewRowsProduct.Pointer(newValues));
         if (step.Work < ShareFrom)
         {
             for (var row = 0; row < rows; row++)
@@ -53,12 +56,25 @@ internal static unsafe class OneTokenAttention
     }
 
     private sealed class Step(
-        float* queries, float* keys, float* values, float* y, int heads, int group, int width, long rowStride, long headStride, long tokenStride, int[] lengths)
+        float* queries, float* keys, float* values, float* y, int heads, int keyHeads, int width, int capacity, int[] lengths)
     {
+        private readonly int _tokenStride = keyHeads * width;
+
         [ThreadStatic]
         private static float[]? _weights;
 
         public long Work => (long)lengths.Sum() * heads;
+
+        /// <summary>Behind each row's tokens, whose heads lie together.</summary>
+        public void Append(float* newKeys, float* newValues)
+        {
+            for (var row = 0; row < lengths.Length; row++)
+            {
+                var last = Start(row) + (long)(lengths[row] - 1) * _tokenStride;
+                new Span<float>(newKeys + (long)row * _tokenStride, _tokenStride).CopyTo(new(keys + last, _tokenStride));
+                new Span<float>(newValues + (long)row * _tokenStride, _tokenStride).CopyTo(new(values + last, _tokenStride));
+            }
+        }
 
         public void Row(int row)
         {
@@ -73,7 +89,7 @@ internal static unsafe class OneTokenAttention
             var room = (length + Lane - 1) / Lane * Lane;
             if (_weights is null || _weights.Length < room)
                 _weights = new float[2 * room];
-            var start = row * rowStride + head / group * headStride;
+            var start = Start(row) + head / (heads / keyHeads) * width;
             fixed (float* weights = _weights)
             {
                 Scores(queries + ((long)row * heads + head) * width, keys + start, weights, length);
@@ -84,11 +100,13 @@ internal static unsafe class OneTokenAttention
             }
         }
 
+        private long Start(int row) => (long)row * capacity * _tokenStride;
+
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void Scores(float* query, float* key, float* scores, int length)
         {
             var scale = 1 / MathF.Sqrt(width);
-            for (var token = 0; token < length; token++, key += tokenStride)
+            for (var token = 0; token < length; token++, key += _tokenStride)
             {
                 var sum = Vector<float>.Zero;
                 for (var i = 0; i < width; i += Lane)
@@ -128,7 +146,7 @@ internal static unsafe class OneTokenAttention
             {
                 Vector<float> a0 = default, a1 = default, a2 = default, a3 = default;
                 var v = value + i;
-                for (var token = 0; token < length; token++, v += tokenStride)
+                for (var token = 0; token < length; token++, v += _tokenStride)
                 {
                     var weight = Vector.Create(weights[token]);
                     a0 = Vector.MultiplyAddEstimate(weight, Vector.Load(v), a0);
@@ -147,7 +165,7 @@ internal static unsafe class OneTokenAttention
             {
                 var sum = Vector<float>.Zero;
                 for (var token = 0; token < length; token++)
-                    sum = Vector.MultiplyAddEstimate(Vector.Create(weights[token]), Vector.Load(value + token * tokenStride + i), sum);
+                    sum = Vector.MultiplyAddEstimate(Vector.Create(weights[token]), Vector.Load(value + (long)token * _tokenStride + i), sum);
                 (sum * scale).Store(mixed + i);
             }
         }

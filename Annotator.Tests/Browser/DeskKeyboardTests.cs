@@ -70,6 +70,20 @@ public sealed class DeskKeyboardTests(DeskApp desks, Fixtures.Browser browser)
     }
 
     [Fact]
+    public async Task A_key_pressed_at_once_after_the_list_of_keys_was_closed_is_heard()
+    {
+        await using var desk = await desks.SitDownAsync(browser, "hasty");
+        await desk.PressAsync("?");
+        await desk.Page.EvaluateAsync("""
+            () => {
+              document.querySelector('dialog[data-keys]').close();
+              document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { code: 'KeyG', key: 'g', bubbles: true }));
+            }
+            """);
+        await Expect(desk.Page.GetByRole(AriaRole.Complementary, new() { Name = "Guidelines" })).ToBeVisibleAsync();
+    }
+
+    [Fact]
     public async Task Every_control_of_the_desk_is_reached_by_Tab_and_shows_that_it_has_the_focus()
     {
         await using var desk = await desks.SitDownAsync(browser, "tabber");

@@ -65,8 +65,6 @@ public sealed class Browser : IAsyncLifetime
         {
             if (chromium is null)
             {
-                // A busy machine is slow, not wrong.
-                Assertions.SetDefaultExpectTimeout(20_000);
                 playwright ??= await Playwright.CreateAsync();
                 // A machine that builds or trains beside the tests takes its time.
                 Assertions.SetDefaultExpectTimeout(20_000);

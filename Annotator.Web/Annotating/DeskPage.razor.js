@@ -60,7 +60,8 @@ export function keepGuidelines(open, version) {
 export const keepRaw = raw => keep('raw', raw ? 'on' : 'off');
 
 function onKey(e) {
-  const target = e.target instanceof Element ? e.target : document.body;
+  // A dialog that was just closed keeps the focus until the browser draws again; what is typed then is for the desk.
+  const target = e.target instanceof Element && !e.target.closest('dialog:not([open])') ? e.target : document.body;
   // Enter or Space held down on a button would press it again and again, on one comparison after another.
   if (e.repeat && (e.key === 'Enter' || e.key === ' ') && target.closest('button')) {
     e.preventDefault();

@@ -53,7 +53,7 @@ function onKey(e, root, server) {
   const desk = root.closest('.desk'), target = e.target instanceof Element ? e.target : document.body;
   if (e.repeat || e.isComposing || e.ctrlKey || e.metaKey || e.altKey || document.documentElement.dataset.shortcuts === 'off') return;
   if (desk.dataset.deskReady !== 'true' || desk.dataset.phase !== 'Reading' || desk.dataset.step !== 'Choosing') return;
-  if (target.closest('input, textarea, select, [contenteditable], [role=menu], [role=dialog], .mud-popover, dialog, [popover]') || document.querySelector('dialog[open]')) return;
+  if (target.closest('input, textarea, select, [contenteditable], [role=menu], [role=dialog], .mud-popover, [popover]') || document.querySelector('dialog[open]')) return;
 
   const focused = target.closest('.movable') ?? (aim === null ? null : root.querySelector(`[data-position="${aim}"]`));
   const digit = /^(?:Digit|Numpad)(\d)$/.exec(e.code)?.[1];
