@@ -23,7 +23,8 @@ public sealed class ConnectionTests(Fixtures.Browser browser)
         await desk.Page.Keyboard.PressAsync("2");
         wire.Mend();
 
-        await Expect(banner).ToBeHiddenAsync(new() { Timeout = Patience });
+        await Expect(desk.Page.Locator("html[data-connection=live]")).ToBeAttachedAsync(new() { Timeout = Patience });
+        await Expect(banner).ToBeHiddenAsync();
         (await ComparisonAsync(desk)).ShouldBe(onScreen, "a key without a connection is no answer");
         await DeskKeys.JudgeAsync(desk, "2", 2);
         (await JudgmentsAsync(app)).ShouldBe(2);

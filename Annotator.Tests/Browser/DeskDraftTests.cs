@@ -66,7 +66,7 @@ public sealed class DeskDraftTests(DeskApp desks, Fixtures.Browser browser)
         await desk.PressAsync("c");
         await desk.Keys.TypeAsync("with");
         await app.StopAsync();
-        await Expect(desk.Page.GetByText("nothing you confirmed is lost").First).ToBeVisibleAsync(new() { Timeout = Patience });
+        await Expect(desk.Page.Locator("#components-reconnect-modal")).ToBeVisibleAsync(new() { Timeout = Patience });
         await desk.Keys.TypeAsync(" and without");
         await desk.Page.EvaluateAsync("delete document.documentElement.dataset.ready");
 

@@ -16,6 +16,8 @@ internal sealed class Wire
     public static async Task<Wire> OfAsync(TestPage page)
     {
         var wire = new Wire();
+        // SignalR falls back to plain requests where its socket does not open: a network that is gone takes those as well.
+        await page.Page.RouteAsync(new Regex("/_blazor"), route => wire.isCut ? route.AbortAsync() : route.ContinueAsync());
         await page.Page.RouteWebSocketAsync(new Regex("/_blazor"), route =>
         {
             if (wire.isCut)
