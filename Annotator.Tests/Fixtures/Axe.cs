@@ -24,7 +24,8 @@ internal static class Axe
 
     /// <summary>
     /// The same in the dark theme at desktop size and in the light one on a phone: colours do not depend on the size, nor what
-    /// is where on the theme, and a check takes seconds. The page is left light, at the size it had.
+    /// is where on the theme, and a check takes seconds. Nothing moves meanwhile: a message that fades while a check runs, or
+    /// what arrives then, would be measured half-way. The page is left light, at the size it had.
     /// </summary>
     public static async Task ShouldFindNothingInBothThemesAndSizesAsync(this TestPage page, string where)
     {
@@ -32,11 +33,12 @@ internal static class Axe
         foreach (var (theme, width, height) in new[] { (ColorScheme.Dark, 1280, 800), (ColorScheme.Light, 360, 640) })
         {
             await page.Page.SetViewportSizeAsync(width, height);
-            await page.Page.EmulateMediaAsync(new() { ColorScheme = theme });
+            await page.Page.EmulateMediaAsync(new() { ColorScheme = theme, ReducedMotion = ReducedMotion.Reduce });
             await ThemeIsDrawnAsync(page, theme);
             await page.ShouldFindNothingAsync($"{where}, {theme}, {width} px");
         }
 
+        await page.Page.EmulateMediaAsync(new() { ReducedMotion = ReducedMotion.NoPreference });
         await page.Page.SetViewportSizeAsync(size.Width, size.Height);
     }
 

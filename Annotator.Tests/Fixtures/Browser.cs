@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using Annotator.Tests.Fixtures;
 using Microsoft.Playwright;
@@ -100,7 +101,8 @@ public sealed class Browser : IAsyncLifetime
 public sealed class TestPage : IAsyncDisposable
 {
     private readonly Func<Uri> url;
-    private readonly List<string> problems = [];
+    // Told on Playwright's thread.
+    private readonly ConcurrentQueue<string> problems = new();
 
     internal TestPage(IPage page, Func<Uri> url)
     {
@@ -110,15 +112,15 @@ public sealed class TestPage : IAsyncDisposable
         {
             if (message.Type == "error")
             {
-                problems.Add(message.Text);
+                problems.Enqueue(message.Text);
             }
         };
-        page.PageError += (_, error) => problems.Add(error);
+        page.PageError += (_, error) => problems.Enqueue(error);
         page.Request += (_, request) =>
         {
             if (!request.Url.StartsWith(url().GetLeftPart(UriPartial.Authority), StringComparison.Ordinal) && !request.Url.StartsWith("data:", StringComparison.Ordinal))
             {
-                problems.Add($"A request to the outside: {request.Url}");
+                problems.Enqueue($"A request to the outside: {request.Url}");
             }
         };
     }
@@ -126,7 +128,7 @@ public sealed class TestPage : IAsyncDisposable
     public IPage Page { get; }
 
     /// <summary>Errors on the console (a broken content security policy among them), script errors, requests to the outside.</summary>
-    public IReadOnlyList<string> Problems => problems;
+    public IReadOnlyList<string> Problems => [.. problems];
 
     /// <summary>Goes to an interactive page and waits until its circuit hears keys.</summary>
     public async Task GoAsync(string path)
