@@ -118,9 +118,10 @@ public sealed class RoundsPageTests(WebApp app, Fixtures.Browser browser) : ICla
         await Expect(page.Page.GetByText("Update 40 of 100")).ToBeVisibleAsync();
         await Expect(page.Page.GetByTestId("step0")).ToHaveTextAsync("0.6931");
         var loss = page.Page.Locator("[data-chart=loss]");
-        (await loss.Locator(".chart-line").First.GetAttributeAsync("d")).ShouldNotBeNull().Count(c => c is 'M' or 'L').ShouldBe(41);
         await Expect(loss.Locator("svg")).ToHaveAttributeAsync("aria-description", "train: 41 values, from 0.6931 at step 0 to 0.4931 at step 40.");
+        (await loss.Locator(".chart-line").First.GetAttributeAsync("d")).ShouldNotBeNull().Count(c => c is 'M' or 'L').ShouldBe(41);
 
+        await Expect(loss.Locator(".chart-plot")).ToHaveAttributeAsync("data-hears", "");
         await loss.Locator(".chart-plot").HoverAsync(new() { Position = new() { X = 60, Y = 40 } });
         await Expect(loss.Locator(".chart-tip")).ToContainTextAsync("train 0.");
         await Expect(page.Page.Locator("[data-chart='rewards/accuracies'] .chart-now")).ToHaveTextAsync("60% of 8");
@@ -158,6 +159,7 @@ public sealed class RoundsPageTests(WebApp app, Fixtures.Browser browser) : ICla
         await Expect(page.Page.Locator("[data-chart=grad_norm] .chart-line")).Not.ToHaveCountAsync(0);
         await page.Page.GetByTestId("log-scale").ClickAsync();
         await Expect(page.Page.Locator("[data-chart=loss] .chart-plot")).ToHaveAttributeAsync("data-log", "true");
+        await Expect(page.Page.Locator("[data-chart=loss] .chart-plot")).ToHaveAttributeAsync("data-hears", "");
         await page.Page.Locator("[data-chart=loss] .chart-plot").HoverAsync(new() { Position = new() { X = 2, Y = 40 } });
         await Expect(page.Page.Locator("[data-chart=loss] .chart-tip")).ToContainTextAsync("train 0.6931");
         await page.Page.GetByTestId("log").Locator("summary").ClickAsync();

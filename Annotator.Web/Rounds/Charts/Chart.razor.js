@@ -25,6 +25,7 @@ export function attach(plot) {
     cursor.hidden = tip.hidden = false;
   });
   plot.addEventListener('pointerleave', hide);
+  plot.dataset.hears = '';
 }
 
 export const detach = () => {};                       // all listeners are the plot's own, and go with it
