@@ -60,6 +60,7 @@ public sealed class DatasetPageTests(WebApp app, Fixtures.Browser browser) : ICl
         await Expect(list).ToHaveCountAsync(50);
 
         await page.Page.GetByLabel("Agreement", new() { Exact = true }).SelectOptionAsync("contested");
+        await Expect(page.Page).ToHaveURLAsync(new System.Text.RegularExpressions.Regex("agreement=contested"));
         await Expect(list.First).ToContainTextAsync("contested");
         await page.Page.GetByPlaceholder("Search prompts and responses").FillAsync("beautiful");
         await page.Page.Keyboard.PressAsync("Enter");
@@ -78,6 +79,9 @@ public sealed class DatasetPageTests(WebApp app, Fixtures.Browser browser) : ICl
         await page.Page.GetByTestId("withdraw").ClickAsync();
         await Expect(page.Page.GetByTestId("judgments").Locator("li").Last).ToContainTextAsync("Withdrawn");
         await page.Page.GetByRole(AriaRole.Link, new() { Name = "Dataset" }).First.ClickAsync();
+        // A page that is come to by a link takes the focus a moment after it is drawn; a key before that would go to its heading.
+        await Expect(page.Page.Locator("h1")).ToHaveTextAsync("Dataset");
+        await Expect(page.Page.Locator("h1")).ToBeFocusedAsync();
         await page.Page.GetByPlaceholder("Search prompts and responses").FillAsync("nothing like this");
         await page.Page.Keyboard.PressAsync("Enter");
         await Expect(page.Page.GetByTestId("nothing")).ToHaveTextAsync("Nothing here is as asked for.");

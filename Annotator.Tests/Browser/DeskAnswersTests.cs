@@ -112,7 +112,7 @@ public sealed class DeskAnswersTests(DeskApp desks, Fixtures.Browser browser)
     [Fact]
     public async Task A_known_answer_is_told_afterwards_where_the_study_tells()
     {
-        await using var desk = await desks.SitDownAsync(browser, "gold", task => task with { ShowsGoldFeedback = true, GoldRate = 0.5 }, fill: (db, study) =>
+        await using var desk = await desks.SitDownAsync(browser, "gold", task => task with { ShowsGoldFeedback = true, GoldRate = 1 }, fill: (db, study) =>
         {
             foreach (var gold in Annotator.Tests.Fixtures.StudyRows.AddComparisons(db, study, 3, purpose: ComparisonPurpose.Gold))
             {
@@ -122,12 +122,9 @@ public sealed class DeskAnswersTests(DeskApp desks, Fixtures.Browser browser)
             db.SaveChanges();
         });
         var notice = desk.Page.Locator("[data-live=notice]");
-        while ((await desk.JudgmentsAsync()).All(j => j.GoldCorrect is null))
-        {
-            await desk.JudgeAsync("1");
-        }
+        await desk.JudgeAsync("1");
 
-        var told = (await desk.JudgmentsAsync())[^1];
+        var told = (await desk.JudgmentsAsync()).ShouldHaveSingleItem();
         await Expect(notice).ToHaveTextAsync(told.GoldCorrect!.Value ? "You agreed with the known answer." : "The known answer was: 2 is better");
     }
 

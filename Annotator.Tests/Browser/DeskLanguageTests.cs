@@ -17,12 +17,16 @@ public sealed class DeskLanguageTests(DeskApp desks, Fixtures.Browser browser)
             comparisons: 0, fill: Fill, options: Chinese);
 
         await ShouldHaveNoEnglishAsync(desk);
-        foreach (var key in new[] { "s", "f", "e", "1" })
+        foreach (var (key, step) in new[] { ("s", "Skip"), ("f", "Flags"), ("e", "Edit") })
         {
             await desk.PressAsync(key);
+            await Expect(desk.Root).ToHaveAttributeAsync("data-step", step);
             await ShouldHaveNoEnglishAsync(desk);
         }
 
+        await desk.PressAsync("1");
+        await Expect(desk.Page.Locator("[data-editor]")).ToBeFocusedAsync();
+        await ShouldHaveNoEnglishAsync(desk);
         await desk.PressAsync("Escape", "ArrowLeft");
         await Expect(desk.Group("好多少？")).ToBeVisibleAsync();
         await ShouldHaveNoEnglishAsync(desk);

@@ -18,7 +18,7 @@ public sealed class OverviewPageTests(Fixtures.Browser browser)
     [Fact]
     public async Task An_admin_lands_on_the_overview_which_follows_what_happens_and_starts_the_demo()
     {
-        await using var app = await WebApp.StartAsync("--Simulation:SecondsPerJudgment=0.3", "--Simulation:Judgments=60");
+        await using var app = await WebApp.StartAsync("--Simulation:SecondsPerJudgment=0.3");
         var admin = await app.CreateAdminAsync();
         await using var db = app.OpenDb();
         var study = db.StarterStudy();

@@ -76,6 +76,7 @@ public sealed class RankingPageTests(DeskApp desks, Fixtures.Browser browser)
         await using var board = await SitDownAsync("keys", comparisons: 1);
         await board.PressAsync("1", "2", "3", "4");
         await Expect(board.Order).ToHaveTextAsync(["1", "2", "3", "4"]);
+        await Expect(board.TextOf("4")).ToBeFocusedAsync();
 
         // From the last to the one before, which goes to the top; the others move along.
         await board.PressAsync("ArrowLeft", "Shift+Digit1");
@@ -108,6 +109,7 @@ public sealed class RankingPageTests(DeskApp desks, Fixtures.Browser browser)
     {
         await using var board = await SitDownAsync("threshold", comparisons: 1);
         var grip = board.Card("1").Locator("[data-grip]");
+        await board.RestAsync();
         var box = (await grip.BoundingBoxAsync())!;
 
         await board.Page.Mouse.MoveAsync(box.X + 5, box.Y + 5);
@@ -145,13 +147,16 @@ public sealed class RankingPageTests(DeskApp desks, Fixtures.Browser browser)
     public async Task On_a_phone_a_finger_on_the_grip_drags_and_elsewhere_it_scrolls()
     {
         await using var board = await SitDownAsync("finger", comparisons: 1, new() { ViewportSize = new() { Width = 390, Height = 780 }, HasTouch = true, IsMobile = true });
-        var (text, grip) = (board.Card("1").Locator(".text"), board.Card("4").Locator("[data-grip]"));
+        var (text, grip) = (board.TextOf("1"), board.Card("4").Locator("[data-grip]"));
+        await board.RestAsync();
         var top = (await text.BoundingBoxAsync())!.Y;
 
         await board.SwipeAsync(text, 0, -60);
         await Until.TrueAsync(async () => (await text.BoundingBoxAsync())!.Y < top);
         await Expect(board.Tray).ToHaveCountAsync(4);
+        await board.RestAsync();
         await board.Slot(1).EvaluateAsync("slot => slot.scrollIntoView({ block: 'center', behavior: 'instant' })");
+        await board.RestAsync();
         var down = (await board.Slot(1).BoundingBoxAsync())!.Y - (await grip.BoundingBoxAsync())!.Y;
         await board.SwipeAsync(grip, 60, down + 20);
         await Expect(board.In(1)).ToHaveTextAsync(["4"]);
@@ -196,9 +201,9 @@ public sealed class RankingPageTests(DeskApp desks, Fixtures.Browser browser)
         await board.SaveAsync();
         await board.PressAsync("u");
 
-        await board.ReadyAsync();
         await Expect(board.Order).ToHaveTextAsync(["3", "1", "2", "4"]);
         await Expect(board.In(2)).ToHaveTextAsync(["1", "2"]);
+        await board.ReadyAsync();
         await board.SaveAsync();
         (await board.JudgmentsAsync()).Select(j => j.Verdict).ShouldBe([Verdict.Ranked, Verdict.Withdrawn, Verdict.Ranked]);
         board.Problems.ShouldBeEmpty();
@@ -223,7 +228,7 @@ public sealed class RankingPageTests(DeskApp desks, Fixtures.Browser browser)
 
         await board.ShouldFindNothingAsync("the tray");
         await board.PressAsync("2", "2");
-        await board.Keys.PressAsync("Enter");
+        await board.PressAsync("Enter");
         await board.ShouldFindNothingAsync("a tie and a hint");
         await board.PressAsync("1", "3");
         await board.ShouldFindNothingAsync("a whole order");
@@ -254,6 +259,9 @@ public sealed class RankingPageTests(DeskApp desks, Fixtures.Browser browser)
 
         /// <summary>The numbers of the responses in a place.</summary>
         public ILocator In(int place) => Slot(place).Locator("h2 span[aria-hidden]");
+
+        /// <summary>Has the focus where its card has it.</summary>
+        public ILocator TextOf(string number) => Card(number).Locator(".text");
 
         public ILocator Card(string number) => Page.Locator(".movable", new() { Has = desk.Card(int.Parse(number)) });
 
@@ -287,9 +295,22 @@ public sealed class RankingPageTests(DeskApp desks, Fixtures.Browser browser)
             }
         }
 
-        /// <summary>Takes a card by its grip to a place, this far down in it.</summary>
+        /// <summary>Waits until nothing scrolls or settles any more.</summary>
+        public Task RestAsync() => Page.Locator(".ranking").EvaluateAsync("""
+            async ranking => {
+              const place = () => { const { x, y } = ranking.getBoundingClientRect(); return `${x} ${y}`; };
+              // Some frames in a row: a smooth scroll begins a moment after it was asked for.
+              for (let still = 0, before = place(); still < 10; before = place()) {
+                await new Promise(requestAnimationFrame);
+                still = place() === before ? still + 1 : 0;
+              }
+            }
+            """);
+
+        /// <summary>Takes a card by its grip to a place, this far down in it, and waits until it has the focus there.</summary>
         public async Task DragAsync(string number, ILocator to, float down)
         {
+            await RestAsync();
             var grip = (await Card(number).Locator("[data-grip]").BoundingBoxAsync())!;
             await Page.Mouse.MoveAsync(grip.X + (grip.Width / 2), grip.Y + (grip.Height / 2));
             await Page.Mouse.DownAsync();
@@ -297,6 +318,7 @@ public sealed class RankingPageTests(DeskApp desks, Fixtures.Browser browser)
             var target = (await to.BoundingBoxAsync())!;
             await Page.Mouse.MoveAsync(target.X + (target.Width / 2), target.Y + (target.Height * down), new() { Steps = 5 });
             await Page.Mouse.UpAsync();
+            await Expect(TextOf(number)).ToBeFocusedAsync();
         }
 
         /// <summary>A finger goes down in the middle of something, this many pixels along, and up.</summary>
@@ -314,7 +336,6 @@ public sealed class RankingPageTests(DeskApp desks, Fixtures.Browser browser)
             await devtools.DetachAsync();
         }
 
-        /// <summary>Where the prompt stands on the screen, in pixels from its top.</summary>
         /// <summary>Where the comparison begins on screen, once it has come to rest.</summary>
         public Task<float> TopAsync() => Page.Locator(".comparison").EvaluateAsync<float>("""
             async comparison => {

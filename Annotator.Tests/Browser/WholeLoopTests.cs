@@ -103,7 +103,7 @@ public sealed class WholeLoopTests(Fixtures.Browser browser)
         app.Process.Maps.ShouldNotContain("libtorch");
         await app.KillAsync();
 
-        await Until.TrueAsync(() => !children.Any(child => child.IsRunning), seconds: 10);
+        await Until.TrueAsync(() => !children.Any(child => child.IsRunning));
         await app.StartAgainAsync();
         await using var again = await browser.OpenAsync(app);
         await again.Page.GotoAsync(app.PrintedLink.ToString());
