@@ -43,7 +43,7 @@ internal sealed class ComparisonQueue(AnnotatorDbContext db, SideOrder order, lo
         var held = await HeldAsync(cancel);
         var next = except.Count >= room ? null
             : held.Find(l => !except.Contains(l.ComparisonId) && l.Comparison!.RetiredAt is null)
-                ?? await AtItsRateAsync(held.Count, cancel) ?? await FromStockAsync(cancel);
+                ?? await FreshAsync(held.Count, cancel);
         if (next is not null && !held.Contains(next))
         {
             held.Add(next);
@@ -155,29 +155,36 @@ internal sealed class ComparisonQueue(AnnotatorDbContext db, SideOrder order, lo
     /// <param name="SeenTo">Up to here, there is nothing for the annotator.</param>
     private sealed record Walk(long? Id, long? FirstOrder, long SeenTo, int Steps);
 
-    /// <summary>By a keyed hash of what the annotator has done so far, so that asking again decides the same.</summary>
-    private async Task<Lease?> AtItsRateAsync(int held, CancellationToken cancel)
+    /// <summary>One that is not on the desk yet. Where the stock has nothing more for the annotator, those between two policies are there for them all the same.</summary>
+    private async Task<Lease?> FreshAsync(int held, CancellationToken cancel)
     {
-        var rates = await db.Studies.Where(s => s.Id == study).Select(s => new { s.Task.GoldRate, s.Task.RepeatRate, s.Evaluation.Share }).SingleAsync(cancel);
-        if (rates.GoldRate + rates.RepeatRate + rates.Share <= 0)
+        var (gold, repeat, share) = await db.Studies.Where(s => s.Id == study)
+            .Select(s => new ValueTuple<double, double, double>(s.Task.GoldRate, s.Task.RepeatRate, s.Evaluation.Share)).SingleAsync(cancel);
+        return await AtItsRateAsync(gold, repeat, share, held, cancel) ?? await FromStockAsync(cancel) ?? (share > 0 ? await EvaluationAsync(cancel) : null);
+    }
+
+    /// <summary>By a keyed hash of what the annotator has done so far, so that asking again decides the same.</summary>
+    private async Task<Lease?> AtItsRateAsync(double gold, double repeat, double share, int held, CancellationToken cancel)
+    {
+        if (gold + repeat + share <= 0)
         {
             return null;
         }
 
         var last = await Own().OrderByDescending(j => j.CreatedAt).ThenByDescending(j => j.Id).Select(j => j.Id).FirstOrDefaultAsync(cancel);
         var chance = order.Chance(study, me, last, held);
-        if (chance < rates.GoldRate)
+        if (chance < gold)
         {
             return await GoldAsync(cancel);
         }
 
-        chance -= rates.GoldRate;
-        if (chance < rates.RepeatRate)
+        chance -= gold;
+        if (chance < repeat)
         {
-            return await RepeatAsync(chance / rates.RepeatRate, cancel);
+            return await RepeatAsync(chance / repeat, cancel);
         }
 
-        return chance - rates.RepeatRate < rates.Share ? await EvaluationAsync(cancel) : null;
+        return chance - repeat < share ? await EvaluationAsync(cancel) : null;
     }
 
     /// <summary>One between two policies. It has one place, so what is open nobody has judged or on the desk.</summary>

@@ -181,6 +181,22 @@ public sealed class QueueTests : IDisposable
     }
 
     [Fact]
+    public async Task Whoever_has_judged_all_of_the_stock_goes_on_with_those_between_two_policies_whatever_their_rate()
+    {
+        database.AddComparisons(5);
+        var between = database.AddComparisons(3, purpose: ComparisonPurpose.Evaluation);
+        database.Evaluate(0.01);
+
+        for (var i = 0; i < 8; i++)
+        {
+            await JudgeAsync(ada, (await NextAsync(ada)).ShouldNotBeNull($"after {i}"));
+        }
+
+        database.Judgments().Count(j => between.Any(c => c.Id == j.ComparisonId)).ShouldBe(3);
+        (await NextAsync(ada)).ShouldBeNull();
+    }
+
+    [Fact]
     public async Task The_days_target_ends_the_day_unless_the_annotator_goes_on()
     {
         database.Ask(task => task with { DailyTarget = 2 });
