@@ -25,6 +25,7 @@ public sealed class DemoAnnotators(
 {
     private static readonly TimeSpan WhenNothingIsThere = TimeSpan.FromSeconds(1);
     private readonly SemaphoreSlim turn = new(1);
+    private readonly Lock counting = new();
     private CancellationTokenSource? stop;
     private Task working = Task.CompletedTask;
     private int judged;
@@ -113,13 +114,9 @@ public sealed class DemoAnnotators(
                 var seconds = judge.Pace(options.SecondsPerJudgment);
                 await Task.Delay(TimeSpan.FromSeconds(seconds), clock, cancel);
                 var result = await desk.JudgeAsync(seat, judge.Answer(shown, seconds, await GuidelinesVersionAsync(seat.StudyId, cancel)), cancel);
-                if (result.Outcome == JudgeOutcome.Judged && Interlocked.Increment(ref judged) is var count)
+                if (result.Outcome == JudgeOutcome.Judged && Count() >= options.Judgments)
                 {
-                    Tell(State with { Judged = Math.Min(count, options.Judgments) });
-                    if (count >= options.Judgments)
-                    {
-                        await ending.CancelAsync();
-                    }
+                    await ending.CancelAsync();
                 }
             }
             catch (OperationCanceledException) when (cancel.IsCancellationRequested)
@@ -140,6 +137,17 @@ public sealed class DemoAnnotators(
     {
         await using var db = await contexts.CreateDbContextAsync(cancel);
         return await db.Studies.Where(s => s.Id == studyId).Select(s => s.GuidelinesVersion).SingleAsync(cancel);
+    }
+
+    /// <summary>One more judgment. Two who judge at once are told one after the other, so that the number never falls.</summary>
+    private int Count()
+    {
+        lock (counting)
+        {
+            judged++;
+            Tell(State with { Judged = Math.Min(judged, options.Judgments) });
+            return judged;
+        }
     }
 
     private void Tell(DemoState state)

@@ -27,7 +27,9 @@ public sealed class ModelProcess(
     private TaskCompletionSource<Uri> ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>The sampler's state now; each change is told as <see cref="ModelStateChanged"/>.</summary>
-    public ModelState State { get; private set; } = new(ModelPhase.Starting);
+    public ModelState State { get; private set; } = options is { Enabled: false, CompletionsServer: null }
+        ? new(ModelPhase.Down, Reason: "No sampler is started because Engine:Enabled is false in the configuration.")
+        : new(ModelPhase.Starting);
 
     /// <summary>The process id of the sampler that runs; null if none does or it is not ours.</summary>
     public int? ProcessId { get; private set; }
@@ -48,13 +50,7 @@ public sealed class ModelProcess(
             return WatchOtherAsync(url, stoppingToken);
         }
 
-        if (options.Enabled)
-        {
-            return SuperviseAsync(stoppingToken);
-        }
-
-        Change(new ModelState(ModelPhase.Down, Reason: "No sampler is started because Engine:Enabled is false in the configuration."));
-        return Task.CompletedTask;
+        return options.Enabled ? SuperviseAsync(stoppingToken) : Task.CompletedTask;
     }
 
     private async Task SuperviseAsync(CancellationToken stopping)
@@ -163,6 +159,11 @@ public sealed class ModelProcess(
         while (!stopping.IsCancellationRequested)
         {
             var healthy = await IsHealthyAsync(new Uri(url, "v1/models"), child: null, stopping);
+            if (stopping.IsCancellationRequested)
+            {
+                return; // The question was broken off, which says nothing of the server.
+            }
+
             var state = healthy
                 ? new ModelState(ModelPhase.Ready, url)
                 : new ModelState(ModelPhase.Down, Reason: $"The completions server at {url} (Engine:CompletionsUrl) does not answer.");

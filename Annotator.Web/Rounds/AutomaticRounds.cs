@@ -14,17 +14,30 @@ public sealed class AutomaticRounds(
     : BackgroundService
 {
     private readonly Channel<long> looks = Channel.CreateUnbounded<long>();
+    private IDisposable? subscription;
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    /// <summary>Listens once it has returned; the loop begins on a thread of its own, later.</summary>
+    public override Task StartAsync(CancellationToken cancellationToken)
     {
         // A judgment may complete the count; so may the end of a round during which more were made.
-        using var subscription = feed.Subscribe(what =>
+        subscription = feed.Subscribe(what =>
         {
             if (what is JudgmentCounted or RoundChanged)
             {
                 looks.Writer.TryWrite(what.StudyId);
             }
         });
+        return base.StartAsync(cancellationToken);
+    }
+
+    public override void Dispose()
+    {
+        subscription?.Dispose();
+        base.Dispose();
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
         await foreach (var studyId in looks.Reader.ReadAllAsync(stoppingToken))
         {
             try

@@ -106,6 +106,8 @@ public sealed class CompletionsClientTests : IAsyncLifetime
         server.Instead = _ => Results.Json(new ErrorResponse(new("Too many requests are waiting.", "rate_limit_error")), CompletionJson.Default.ErrorResponse, statusCode: 429);
         (await Should.ThrowAsync<SamplerUnavailableException>(SampleAsync)).Message.ShouldBe("Too many requests are waiting.");
 
+        // Nobody looks after the server any more: else whoever notices first that it is gone says so.
+        await app.Services.GetRequiredService<ModelProcess>().StopAsync(Cancellation);
         await server.DisposeAsync();
         (await Should.ThrowAsync<SamplerUnavailableException>(SampleAsync)).Message.ShouldContain("can't be reached");
     }
