@@ -2,6 +2,7 @@ using Annotator.Model.Preferences;
 using Annotator.Tests.Fixtures;
 using Annotator.Tests.Web.Rounds;
 using Annotator.Web.Data;
+using Annotator.Web.Engine;
 using Annotator.Web.People.Work;
 using Annotator.Web.Policies;
 using Annotator.Web.Rounds;
@@ -22,6 +23,7 @@ public sealed class AppWithFakeSampler : IAsyncLifetime
     {
         Server = await FakeCompletions.StartAsync();
         App = await WebApp.StartAsync($"--Engine:CompletionsUrl={Server.Url}");
+        await App.Services.GetRequiredService<ModelProcess>().WaitUntilReadyAsync(TestContext.Current.CancellationToken);
     }
 
     public async ValueTask DisposeAsync()

@@ -79,6 +79,12 @@ public sealed class AppProcess : IAsyncDisposable
 
         // Shown when the test fails: what the page calls an error of ours is told in full here.
         TestContext.Current.TestOutputHelper?.WriteLine(string.Join('\n', lines));
+        if (OperatingSystem.IsLinux())
+        {
+            // Its children, killed with it or ending by themselves: what still writes there would keep the folder from being removed.
+            await Until.TrueAsync(() => LinuxProcess.Find(Data).All(child => !child.IsRunning));
+        }
+
         if (Directory.Exists(Data))
         {
             Directory.Delete(Data, recursive: true);

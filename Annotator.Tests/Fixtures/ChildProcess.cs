@@ -16,7 +16,7 @@ public static class ChildProcess
 
         using var process = Process.Start(start)!;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        limit.CancelAfter(TimeSpan.FromMinutes(1));
+        limit.CancelAfter(TimeSpan.FromMinutes(3));
         try
         {
             var output = process.StandardOutput.ReadToEndAsync(limit.Token);

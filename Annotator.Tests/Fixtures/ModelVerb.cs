@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.Json.Nodes;
 
 namespace Annotator.Tests.Fixtures;
 
@@ -51,6 +52,12 @@ public sealed class ModelVerb : IDisposable
         throw new InvalidOperationException($"The process ended before the line came. Standard error: {await _errors}");
     }
 
+    /// <summary>
+    /// Until a line of metrics of this step, or of a later one: a process that is killed runs on until the kill reaches it, and
+    /// a resumed one begins where it had got to by then.
+    /// </summary>
+    public Task WaitForStep(int step) => WaitForLine(line => JsonNode.Parse(line)?["step"]?.GetValue<int>() >= step);
+
     public void CloseInput() => _process.StandardInput.Close();
 
     /// <summary>kill -9.</summary>
@@ -72,8 +79,10 @@ public sealed class ModelVerb : IDisposable
 
     public void Dispose()
     {
+        // Gone before its directory is: what still writes there would keep it from being removed.
         if (!_process.HasExited)
             _process.Kill();
+        _process.WaitForExit();
         _process.Dispose();
     }
 }

@@ -16,7 +16,7 @@ public sealed class ServedPolicies : IAsyncDisposable
     private ServedPolicies(WebApplication server)
     {
         _server = server;
-        Client = new HttpClient { BaseAddress = new Uri(server.Urls.Single()) };
+        Client = new HttpClient(new SocketsHttpHandler { Expect100ContinueTimeout = WebApp.PatienceForContinue }) { BaseAddress = new Uri(server.Urls.Single()) };
     }
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;

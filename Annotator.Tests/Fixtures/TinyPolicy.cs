@@ -37,6 +37,12 @@ public static class TinyPolicy
     public static string WriteUnigram(string directory, Func<int, float> logitOf) =>
         Write(directory, 1, ContextLength, Unigram(logitOf, VocabularySize));
 
+    /// <summary>
+    /// Writes a policy that says a's and b's and never ends, with a context of 4,096 tokens: a request that must still be at work
+    /// when something else happens. One with random weights says its end token once in some hundred tokens.
+    /// </summary>
+    public static string WriteEndless(string directory) => Write(directory, 1, 4096, Unigram(id => id is 'a' or 'b' ? 1 : Never, VocabularySize));
+
     /// <summary>Of <see cref="WriteChatml"/>: begins a turn.</summary>
     public const int TurnBegins = 257;
 

@@ -19,6 +19,21 @@ public sealed class TorchFixture
     public TorchFixture() => LibTorch.Load();
 }
 
+/// <summary>How many tensors there are.</summary>
+public static class LiveTensors
+{
+    /// <summary>
+    /// Those that nobody has let go of. What earlier tests dropped without disposing of it counts until the garbage collector comes
+    /// by, which it may do between two countings; so it comes first.
+    /// </summary>
+    public static long Count()
+    {
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        return torch.Tensor.TotalCount;
+    }
+}
+
 /// <summary>Assertions on tensors.</summary>
 public static class TensorAssertions
 {

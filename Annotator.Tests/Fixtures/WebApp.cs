@@ -17,6 +17,12 @@ namespace Annotator.Tests.Fixtures;
 /// </summary>
 public sealed partial class WebApp : IAsyncLifetime
 {
+    /// <summary>
+    /// A client that asks whether it may send a body waits so long for the answer. After the usual second it would send all the
+    /// same, and a server that refuses unread closes the connection under it: on a busy machine, a broken pipe in place of the refusal.
+    /// </summary>
+    public static readonly TimeSpan PatienceForContinue = TimeSpan.FromMinutes(1);
+
     private string[] extraArgs = [];
     private WebApplication? app;
 
@@ -66,7 +72,7 @@ public sealed partial class WebApp : IAsyncLifetime
 
     /// <summary>A client that has not signed in; it keeps cookies and follows no redirect.</summary>
     public HttpClient CreateClient(CookieContainer? cookies = null) =>
-        new(new HttpClientHandler { CookieContainer = cookies ?? new(), AllowAutoRedirect = false }) { BaseAddress = Url };
+        new(new SocketsHttpHandler { CookieContainer = cookies ?? new(), AllowAutoRedirect = false, Expect100ContinueTimeout = PatienceForContinue }) { BaseAddress = Url };
 
     /// <summary>Signs in through the page, as a person does.</summary>
     public async Task<HttpClient> SignInAsync(TestPerson person, CookieContainer? cookies = null)

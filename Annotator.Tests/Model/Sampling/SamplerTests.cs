@@ -228,9 +228,9 @@ public sealed class SamplerTests : IDisposable
         using var policy = PolicyDirectory.Open(TinyPolicy.WriteRandom(_directory["policy"]));
         IReadOnlyList<IReadOnlyList<int>> prompts = [[65], [65, 66, 67]];
         Sample(policy, prompts, 5, new() { MaxTokens = 20 }).Count.ShouldBe(10);
-        var before = Tensor.TotalCount;
+        var before = LiveTensors.Count();
         Sample(policy, prompts, 5, new() { MaxTokens = 20 }).Count.ShouldBe(10);
-        Tensor.TotalCount.ShouldBe(before);
+        LiveTensors.Count().ShouldBe(before);
     }
 
     public void Dispose() => _directory.Dispose();

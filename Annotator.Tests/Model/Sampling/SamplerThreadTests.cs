@@ -15,7 +15,7 @@ public sealed class SamplerThreadTests : IDisposable
     public SamplerThreadTests()
     {
         foreach (var name in new[] { "one", "two", "three", "four" })
-            TinyPolicy.WriteRandom(_policies[name], contextLength: 4096);
+            TinyPolicy.WriteEndless(_policies[name]);
         var roomForThree = 3 * PolicyDirectory.WeightBytes(_policies["one"]);
         _thread = new(new() { PoliciesDirectory = _policies.Path, Urls = [], Memory = roomForThree }, _metrics, NullLogger<SamplerThread>.Instance);
     }

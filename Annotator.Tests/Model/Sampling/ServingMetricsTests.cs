@@ -42,7 +42,7 @@ public sealed class ServingMetricsTests : IDisposable
     [Fact]
     public async Task Responses_in_work_are_seen_while_they_are()
     {
-        TinyPolicy.WriteRandom(_policies["long"], contextLength: 4096);
+        TinyPolicy.WriteEndless(_policies["long"]);
         await using var server = await ServedPolicies.StartAsync(_policies.Path);
         using var leave = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
         var endless = server.Client.PostAsync("v1/completions", ServedPolicies.Json("""{"model":"long","prompt":"A","n":64,"max_tokens":4000}"""), leave.Token);

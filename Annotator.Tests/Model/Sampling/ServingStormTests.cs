@@ -3,7 +3,6 @@ using System.Text.Json;
 using Annotator.Model.Native;
 using Annotator.Tests.Benchmarks;
 using Annotator.Tests.Fixtures;
-using TorchSharp;
 
 namespace Annotator.Tests.Model.Sampling;
 
@@ -24,12 +23,12 @@ public sealed class ServingStormTests : IDisposable
         await storm.BlowAsync(10);
         await ShouldBeAtRestAsync(server.Client);
         var tensors = 0L;
-        await Until.TrueAsync(() => tensors == (tensors = torch.Tensor.TotalCount), seconds: 5);  // the last batch is just being put away
+        await Until.TrueAsync(() => tensors == (tensors = LiveTensors.Count()));  // the last batch is just being put away
 
         await storm.BlowAsync(60);
 
         await ShouldBeAtRestAsync(server.Client);
-        await Until.TrueAsync(() => torch.Tensor.TotalCount == tensors, seconds: 5);
+        await Until.TrueAsync(() => LiveTensors.Count() == tensors);
         storm.Answered.ShouldBeInRange(15, 50);
     }
 

@@ -98,7 +98,7 @@ public sealed class DpoVerbTests
         foreach (var last in (int[])[0, 5, 14, 15, 40])
         {
             using var verb = ModelVerb.Start("dpo", "--round", killed.Files.Root, "--json", "--resume");
-            await verb.WaitForLine(line => line.StartsWith($"{{\"step\":{last},", StringComparison.Ordinal));
+            await verb.WaitForStep(last);
             verb.Kill();
             await verb.End();
         }

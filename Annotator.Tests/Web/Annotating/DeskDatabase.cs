@@ -10,7 +10,10 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Annotator.Tests.Web.Annotating;
 
-/// <summary>A real SQLite file with one study, policies, prompts and a clock that the test moves.</summary>
+/// <summary>
+/// A real SQLite file with one study, policies, prompts and a clock that the test moves. The key of the sides and the ids of
+/// people are the same in every run, and so is what the queue decides by them: no test fails by bad luck.
+/// </summary>
 public sealed class DeskDatabase : IDbContextFactory<AnnotatorDbContext>, IDisposable
 {
     private readonly string folder = Directory.CreateTempSubdirectory("annotator-desk-").FullName;
@@ -26,6 +29,8 @@ public sealed class DeskDatabase : IDbContextFactory<AnnotatorDbContext>, IDispo
         db.Database.EnsureCreated();
         db.Database.ExecuteSqlRaw("PRAGMA journal_mode=WAL");
         StudyId = db.AddStudy().Id;
+        Directory.CreateDirectory(Folder.Keys);
+        File.WriteAllBytes(Path.Combine(Folder.Keys, "sides.key"), new byte[32]);
         Desk = NewDesk();
     }
 
@@ -91,7 +96,7 @@ public sealed class DeskDatabase : IDbContextFactory<AnnotatorDbContext>, IDispo
     public Seat AddAnnotator(string name)
     {
         using var db = CreateDbContext();
-        var person = new Person { UserName = name, Pseudonym = $"annotator-{name}", CreatedAt = Clock.Now };
+        var person = new Person { Id = $"id of {name}", UserName = name, Pseudonym = $"annotator-{name}", CreatedAt = Clock.Now };
         db.Users.Add(person);
         db.SaveChanges();
         return new(new CurrentPerson(person.Id, name, IsAdmin: false, IsAnnotator: true), StudyId);
@@ -119,7 +124,12 @@ public sealed class DeskDatabase : IDbContextFactory<AnnotatorDbContext>, IDispo
 
     public void Dispose()
     {
-        SqliteConnection.ClearAllPools();
+        using (var db = CreateDbContext())
+        {
+            // Not all pools: tests of other classes are at work beside this one.
+            SqliteConnection.ClearPool((SqliteConnection)db.Database.GetDbConnection());
+        }
+
         Gate.Dispose();
         Directory.Delete(folder, recursive: true);
     }

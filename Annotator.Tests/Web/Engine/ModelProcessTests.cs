@@ -67,7 +67,7 @@ public sealed class ModelProcessTests : IDisposable
 
             web.Kill();
 
-            await Until.TrueAsync(() => !sampler.IsRunning, seconds: 10);
+            await Until.TrueAsync(() => !sampler.IsRunning);
         }
         finally
         {

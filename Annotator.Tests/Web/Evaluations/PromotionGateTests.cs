@@ -40,7 +40,7 @@ public sealed class PromotionGateTests(WebApp app) : IClassFixture<WebApp>
         app.Services.GetRequiredService<LiveFeed>().Publish(new JudgmentCounted(study, 40));
 
         await Until.TrueAsync(async () => (await CurrentAsync(study))!.Id == policy.Id);
-        events.OfType<PolicyPublished>().ShouldContain(e => e.StudyId == study && e.Number == 1);
+        await Until.TrueAsync(() => events.OfType<PolicyPublished>().Any(e => e.StudyId == study && e.Number == 1)); // told once it is committed
         await using var db = app.OpenDb();
         (await db.Policies.SingleAsync(p => p.Id == policy.Id, Cancellation)).AwaitsGate.ShouldBeFalse();
         (await db.AuditEntries.SingleAsync(a => a.Action == "policy.promote" && a.Detail.Contains("preferred in 73%"), Cancellation))
@@ -76,11 +76,13 @@ public sealed class PromotionGateTests(WebApp app) : IClassFixture<WebApp>
         var old = (await CurrentAsync(study))!;
         var policy = await PublishRoundAsync(study, kl: 3);
         var contrary = await app.CreateAnnotatorAsync($"ben{Guid.NewGuid():N}");
-        await JudgeAsync(policy, old, wins: 30, losses: 5);
+        // First those who are against it: the gate may look at any time, also between the two.
         await using (var db = app.OpenDb())
         {
             db.AddEvaluation(policy, old, contrary.Current.Id, wins: 0, losses: 25);
         }
+
+        await JudgeAsync(policy, old, wins: 30, losses: 5);
 
         (await LookAsync(study))!.ShouldSatisfyAllConditions(v => v.State.ShouldBe(GateState.NotClear), v => v.Result.Judgments.ShouldBe(60));
 

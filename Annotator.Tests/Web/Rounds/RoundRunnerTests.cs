@@ -55,6 +55,13 @@ public sealed class RoundRunnerTests : IAsyncLifetime
         await using var db = data.CreateDbContext();
         (await db.Studies.SingleAsync(cancellation)).CurrentPolicyId.ShouldBe(round.ResultPolicyId);
         (await db.AuditEntries.SingleAsync(cancellation)).ShouldSatisfyAllConditions(a => a.Action.ShouldBe("round.start"), a => a.PersonId.ShouldBe("admin"));
+        await Fixtures.Until.TrueAsync(() =>
+        {
+            lock (heard)
+            {
+                return heard.OfType<RoundChanged>().Any(e => e.State == "Succeeded"); // told last, once all is committed
+            }
+        });
         lock (heard)
         {
             heard.OfType<RoundChanged>().Select(e => e.State).Distinct().ShouldBe(["Queued", "Running", "Succeeded"]);

@@ -162,7 +162,12 @@ public sealed class RoundsDatabase : IDbContextFactory<AnnotatorDbContext>, IAsy
             runner.Dispose();
         }
 
-        SqliteConnection.ClearAllPools();
+        await using (var db = CreateDbContext())
+        {
+            // Not all pools: tests of other classes are at work beside this one.
+            SqliteConnection.ClearPool((SqliteConnection)db.Database.GetDbConnection());
+        }
+
         gate.Dispose();
         Directory.Delete(root, recursive: true);
     }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using Annotator.Tests.Fixtures;
 using Annotator.Web.Data;
 using Annotator.Web.Live;
@@ -106,6 +107,7 @@ public sealed class SampleProducerTests : IAsyncLifetime
     {
         await app.PublishAsync(studyId, "hash-0");
         await app.PublishAsync(studyId, "hash-1");
+        await Until.TrueAsync(async () => (await ComparisonsAsync()).Count(c => c.RetiredAt == null && c.Policy!.Hash == "hash-1") == 20); // so no batch is on its way
         await using (var db = app.OpenDb())
         {
             await db.Studies.Where(s => s.Id == studyId).ExecuteUpdateAsync(set => set.SetProperty(s => s.SecondPolicyId, db.Policies.First(p => p.StudyId == studyId && p.Number == 0).Id), Cancellation);
@@ -116,7 +118,7 @@ public sealed class SampleProducerTests : IAsyncLifetime
 
         await Until.TrueAsync(async () => (await ComparisonsAsync()).Count(c => c.RetiredAt == null) >= 20);
         var both = (await ComparisonsAsync()).Where(c => c.RetiredAt == null && c.Responses.Select(r => r.Response!.PolicyId).Distinct().Count() == 2).ToList();
-        both.Count.ShouldBeGreaterThanOrEqualTo(12, "a batch that was on its way may be of one policy");
+        both.Count.ShouldBe(20);
         both.ShouldAllBe(c => c.Purpose == ComparisonPurpose.Train && c.Policy!.Hash == "hash-1");
         both.Select(c => c.Responses.Single(r => r.Position == 0).Response!.PolicyId).Distinct().Count().ShouldBe(2, "which stands first tells nothing");
     }
@@ -182,8 +184,7 @@ public sealed class SampleProducerTests : IAsyncLifetime
 
         await app.PublishAsync(studyId, "hash-0");
 
-        await Until.TrueAsync(() => State.Phase == ProducerPhase.Failing);
-        State.Reason.ShouldBe("No responses that can be compared came of 4 tries with policy 0, because two responses were equal: raise the temperature, or the number of tokens.");
+        (await ToldAsync(ProducerPhase.Failing)).Reason.ShouldBe("No responses that can be compared came of 4 tries with policy 0, because two responses were equal: raise the temperature, or the number of tokens.");
         (await ComparisonsAsync()).ShouldBeEmpty();
     }
 
@@ -206,8 +207,9 @@ public sealed class SampleProducerTests : IAsyncLifetime
 
         var next = await app.PublishAsync(studyId, "hash-1");
 
-        var retired = (await ComparisonsAsync()).Where(c => c.RetiredAt != null).Select(c => c.Id).ToList();
-        retired.ShouldBe(old.Skip(2).Select(c => c.Id), ignoreOrder: true);
+        // The producer may have made up for the two before the new policy came: that is retired too.
+        var left = (await ComparisonsAsync()).Where(c => c.RetiredAt == null && c.PolicyId != next.Id).Select(c => c.Id).ToList();
+        left.ShouldBe(old.Take(2).Select(c => c.Id), ignoreOrder: true);
         await Until.TrueAsync(async () => (await ComparisonsAsync()).Count(c => c.PolicyId == next.Id) == 20);
         events.OfType<FreshResponsesReady>().Last(e => e.StudyId == studyId).PolicyNumber.ShouldBe(1);
         next.Number.ShouldBe(1);
@@ -233,11 +235,12 @@ public sealed class SampleProducerTests : IAsyncLifetime
     public async Task After_an_outage_sampling_goes_on_by_itself()
     {
         server.Instead = _ => Results.StatusCode(503);
+        var published = Stopwatch.StartNew();
         await app.PublishAsync(studyId, "hash-0");
-        await Until.TrueAsync(() => State.Phase == ProducerPhase.WaitingForSampler);
-        State.Reason.ShouldBe("The sampler answered 503 (Service Unavailable).");
+        (await ToldAsync(ProducerPhase.WaitingForSampler)).Reason.ShouldBe("The sampler answered 503 (Service Unavailable).");
+        // No storm on a server in trouble: four requests at once, four more if the policy came during a look, and then after 1, 2, 4, … seconds.
         var asked = OurRequests().Count;
-        asked.ShouldBeLessThanOrEqualTo(8); // No storm on a server in trouble.
+        asked.ShouldBeLessThanOrEqualTo(4 * (2 + (int)Math.Log2(1 + published.Elapsed.TotalSeconds)));
 
         server.Instead = _ => null;
 
@@ -249,8 +252,7 @@ public sealed class SampleProducerTests : IAsyncLifetime
     public async Task A_study_without_policy_or_prompts_says_so()
     {
         await app.PublishAsync(await app.AddStudyAsync(prompts: 1), "hash-0"); // wakes the producer
-        await Until.TrueAsync(() => State.Phase == ProducerPhase.NothingToSample);
-        State.Reason.ShouldBe("The study has no policy yet.");
+        (await ToldAsync(ProducerPhase.NothingToSample)).Reason.ShouldBe("The study has no policy yet.");
 
         var empty = await app.AddStudyAsync(prompts: 0);
         await app.PublishAsync(empty, "hash-0");
@@ -267,6 +269,14 @@ public sealed class SampleProducerTests : IAsyncLifetime
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     private Task StockedAsync() => Until.TrueAsync(() => State.Phase == ProducerPhase.Stocked);
+
+    /// <summary>The state once it has this phase: a moment later it may be another.</summary>
+    private async Task<ProducerState> ToldAsync(ProducerPhase phase)
+    {
+        var told = State;
+        await Until.TrueAsync(() => (told = State).Phase == phase);
+        return told;
+    }
 
     private List<Annotator.Model.Sampling.CompletionRequest> OurRequests() => [.. server.Requests.Where(IsOurs)];
 

@@ -35,7 +35,7 @@ public sealed class WebhookTests(WebApp app) : IClassFixture<WebApp>
         await CountToAsync(study, 9);
         await CountToAsync(study, 10);
 
-        await Until.TrueAsync(() => receiver.Messages.Count >= 3, seconds: 30);
+        await Until.TrueAsync(() => receiver.Messages.Count >= 3);
         var messages = receiver.Messages.Select(m => JsonNode.Parse(m.Body)!).ToList();
         messages.Select(m => m["type"]!.GetValue<string>()).ShouldBe(["policy.promoted", "round.ended", "judgments.counted"], ignoreOrder: true);
         var round = messages.Single(m => m["type"]!.GetValue<string>() == "round.ended")["data"]!;
@@ -111,7 +111,7 @@ public sealed class WebhookTests(WebApp app) : IClassFixture<WebApp>
 
         await own.InitializeAsync();
 
-        await Until.TrueAsync(() => !receiver.Messages.IsEmpty, seconds: 30);
+        await Until.TrueAsync(() => !receiver.Messages.IsEmpty);
         JsonNode.Parse(receiver.Messages.Single().Body)!["type"]!.GetValue<string>().ShouldBe("round.ended");
         // And not again.
         await own.Services.GetRequiredService<WebhookWatch>().LookAtAllAsync(Cancellation);
