@@ -53,7 +53,7 @@ public sealed class AppProcess : IAsyncDisposable
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
 
-        await Until.TrueAsync(() => lines.Any(HasLink) || process.HasExited, seconds: 60);
+        await Until.TrueAsync(() => lines.Any(HasLink) || process.HasExited, seconds: 180);
         var link = lines.FirstOrDefault(HasLink) ?? throw new InvalidOperationException($"The app ended: {string.Join('\n', lines)}");
         PrintedLink = new(link.Split(' ').Single(word => word.StartsWith("http://", StringComparison.Ordinal)));
         Url = new(PrintedLink, "/");
