@@ -95,10 +95,10 @@ public sealed class AdminWeekTests(Fixtures.Browser browser) : IAsyncLifetime
         var openings = File.ReadLines(StarterData.Prompts).Select(line => JsonDocument.Parse(line).RootElement.GetProperty("text").GetString()!).ToList();
         var table = string.Join('\n', openings.Select((text, index) => $"\"{text.Replace("\"", "\"\"")}\",{(index % 5 == 0 ? "heldout" : "train")}"));
         await ChooseAsync("prompts.csv", $"prompt,split\n{table}\n");
-        await Expect(page.Page.GetByTestId("taken")).ToHaveTextAsync(N(openings.Count));
+        await Expect(page.Page.GetByTestId("taken")).ToHaveTextAsync(N(openings.Count), new() { Timeout = Patience });
         await page.TakeAsync("week-1-prompts");
         await page.Page.GetByTestId("import-now").ClickAsync();
-        await Expect(page.Page.GetByTestId("done")).ToContainTextAsync($"Added {openings.Count} prompts.");
+        await Expect(page.Page.GetByTestId("done")).ToContainTextAsync($"Added {openings.Count} prompts.", new() { Timeout = Patience });
     }
 
     /// <summary>Tuesday: somebody else's preferences, in the shape of hh-rlhf. Those that do not fit the policy's context are counted.</summary>
@@ -106,13 +106,13 @@ public sealed class AdminWeekTests(Fixtures.Browser browser) : IAsyncLifetime
     {
         await page.GoAsync($"/dataset/import?study={study}");
         await ChooseAsync("hh.jsonl", string.Join('\n', HelpfulRows()));
-        await Expect(page.Page.GetByTestId("taken")).ToHaveTextAsync(N(Fitting));
+        await Expect(page.Page.GetByTestId("taken")).ToHaveTextAsync(N(Fitting), new() { Timeout = Patience });
         var counts = page.Page.GetByTestId("import-counts");
         await Expect(counts).ToContainTextAsync($"Records in the file{Fitting + TooLong}");
         await Expect(counts).ToContainTextAsync(new Regex($"Too long for the policy's context lines [0-9, ]+…{TooLong}"));
         await page.TakeAsync("week-2-import");
         await page.Page.GetByTestId("import-now").ClickAsync();
-        await Expect(page.Page.GetByTestId("done")).ToHaveTextAsync($"Imported {Fitting} judgments.");
+        await Expect(page.Page.GetByTestId("done")).ToHaveTextAsync($"Imported {Fitting} judgments.", new() { Timeout = Patience });
     }
 
     /// <summary>Nothing serves that people do not prefer: half of what they judge next is blind, old beside new.</summary>
