@@ -296,7 +296,7 @@ public sealed class RankingPageTests(DeskApp desks, Fixtures.Browser browser)
         }
 
         /// <summary>Waits until nothing scrolls or settles any more.</summary>
-        public Task RestAsync() => Page.Locator(".ranking").EvaluateAsync("""
+        public async Task RestAsync() => await Page.Locator(".ranking").EvaluateAsync("""
             async ranking => {
               const place = () => { const { x, y } = ranking.getBoundingClientRect(); return `${x} ${y}`; };
               // Some frames in a row: a smooth scroll begins a moment after it was asked for.
