@@ -9,7 +9,7 @@
   const apply = () => document.documentElement.dataset.theme = state().dark ? 'dark' : 'light';
   let changed = null;
 
-  system.addEventListener('change', () => { apply(); changed?.invokeMethodAsync('SystemThemeChanged'); });
+  system.addEventListener('change', () => { apply(); changed?.invokeMethodAsync('SystemThemeChanged').catch(() => {}); });
   document.addEventListener('click', e => {
     if (e.target.closest?.('[data-reload]')) { e.preventDefault(); location.reload(); }
   });
