@@ -43,6 +43,7 @@ public sealed class PolicyExplorer(IDbContextFactory<AnnotatorDbContext> context
     public const int MostSamples = 4;
     public const int MostTokens = 2048;
     public const int LongestPrompt = 50_000;
+    private const int PiecesAhead = 64;
 
     /// <summary>The pieces of all responses as they come. One policy's failure is a piece of its own and does not end the others.</summary>
     /// <exception cref="NotAllowedException">Not an admin.</exception>
@@ -69,22 +70,11 @@ public sealed class PolicyExplorer(IDbContextFactory<AnnotatorDbContext> context
         }
 
         var seed = request.Seed ?? RandomNumberGenerator.GetInt32(int.MaxValue);
-        var pieces = Channel.CreateBounded<ExplorerPiece>(64);
-        // Whoever stops listening stops the writers too.
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        var writing = Task.WhenAll(policies.Select(policy => AskAsync(policy, request, seed, pieces.Writer, stop.Token)));
-        var closing = writing.ContinueWith(done => pieces.Writer.TryComplete(done.Exception?.InnerException), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-        try
+        var pieces = WrittenAside.ReadAsync<ExplorerPiece>(
+            PiecesAhead, (writer, left) => Task.WhenAll(policies.Select(policy => AskAsync(policy, request, seed, writer, left))), cancellation);
+        await foreach (var piece in pieces)
         {
-            await foreach (var piece in pieces.Reader.ReadAllAsync(cancellation))
-            {
-                yield return piece;
-            }
-        }
-        finally
-        {
-            await stop.CancelAsync();
-            await closing;
+            yield return piece;
         }
     }
 
